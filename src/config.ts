@@ -1,0 +1,194 @@
+/**
+ * The environment → one frozen, plain Config. The only place that reads process.env. Every fault is collected and
+ * reported at once, with the name of the variable, so that an operator corrects a file once and not ten times.
+ * Secrets may come from a file named by NAME_FILE. The result is structured-cloneable: worker threads receive it whole.
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { isAbsolute, resolve } from "node:path";
+import * as v from "valibot";
+import { InputError } from "./errors.ts";
+
+/** Variables whose value may be given as a file path in NAME_FILE. */
+const SECRETS = ["DATABASE_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "EMBEDDINGS_API_KEY", "SECRET_KEY"] as const;
+
+const text = v.pipe(v.string(), v.trim(), v.minLength(1, "must not be empty"));
+const httpUrl = v.pipe(text, v.url("must be a URL"), v.regex(/^https?:\/\//, "must start with http:// or https://"));
+
+/** A whole number within bounds; `fallback` where the variable is not set. */
+const integer = (fallback: number, min: number, max: number) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.trim(),
+      v.regex(/^\d+$/, "must be a whole number"),
+      v.transform(Number),
+      v.minValue(min, `must be at least ${min}`),
+      v.maxValue(max, `must be at most ${max}`),
+    ),
+    String(fallback),
+  );
+
+const Environment = v.object({
+  DATABASE_URL: v.optional(v.pipe(text, v.regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://"))),
+  DATABASE_POOL_MAX: integer(4, 1, 50),
+  DATA_DIR: v.optional(text, ".sluice"),
+  HOST: v.optional(text, "127.0.0.1"),
+  PORT: integer(8100, 0, 65535),
+  WORKER_THREADS: integer(Math.max(1, availableParallelism()), 1, 128),
+  LOG_LEVEL: v.optional(v.picklist(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), "info"),
+
+  S3_ENDPOINT: v.optional(httpUrl),
+  S3_REGION: v.optional(text),
+  AWS_REGION: v.optional(text),
+  S3_ACCESS_KEY_ID: v.optional(text),
+  S3_SECRET_ACCESS_KEY: v.optional(text),
+  S3_BUCKET_RAW: v.optional(text),
+  S3_BUCKET_MARKDOWN: v.optional(text),
+
+  EMBEDDINGS_PROVIDER: v.optional(v.picklist(["hash", "openai"])),
+  EMBEDDINGS_URL: v.optional(httpUrl),
+  EMBEDDINGS_MODEL: v.optional(text),
+  EMBEDDINGS_API_KEY: v.optional(text),
+  EMBEDDINGS_DIMENSIONS: v.optional(integer(0, 1, 16_000)),
+  EMBEDDINGS_BATCH_SIZE: integer(64, 1, 2048),
+  EMBEDDINGS_TIMEOUT_SECONDS: integer(60, 1, 600),
+  EMBEDDINGS_DEADLINE_SECONDS: integer(900, 1, 86_400),
+
+  CHUNK_TARGET_TOKENS: integer(400, 16, 8192),
+  CHUNK_MAX_TOKENS: integer(512, 32, 8192),
+  CHUNK_MIN_TOKENS: integer(80, 0, 4096),
+  CHUNK_OVERLAP_TOKENS: integer(40, 0, 4096),
+
+  FILE_CATALOG_ROOTS: v.optional(text),
+  FILE_MAX_BYTES: integer(256 * 1024 * 1024, 1, 8 * 1024 ** 3),
+  UPLOAD_MAX_BYTES: integer(256 * 1024 * 1024, 1, 8 * 1024 ** 3),
+  UPLOAD_MAX_FILES: integer(100, 1, 10_000),
+  SECRET_KEY: v.optional(v.pipe(text, v.minLength(16, "must have at least 16 characters"))),
+
+  CONVERT_DEADLINE_SECONDS: integer(60, 1, 3600),
+  CONVERT_MEMORY_MAX_MB: integer(1024, 64, 65_536),
+  ITEM_ATTEMPTS_MAX: integer(5, 1, 100),
+  ITEM_DEADLINE_SECONDS: integer(300, 1, 86_400),
+  LEASE_SECONDS: integer(60, 2, 3600),
+  HEARTBEAT_SECONDS: integer(10, 1, 600),
+  SHUTDOWN_SECONDS: integer(20, 0, 600),
+});
+
+export type Config = ReturnType<typeof readConfig>;
+
+function withSecretFiles(env: Record<string, string | undefined>, faults: string[]): Record<string, string | undefined> {
+  const merged = { ...env };
+  for (const name of SECRETS) {
+    const path = env[`${name}_FILE`];
+    if (!path) continue;
+    if (env[name]) faults.push(`${name} and ${name}_FILE are both set: keep one`);
+    try {
+      merged[name] = readFileSync(path, "utf8").trim();
+    } catch (error) {
+      faults.push(`${name}_FILE: cannot read ${path}: ${(error as Error).message}`);
+    }
+  }
+  return merged;
+}
+
+function crossChecks(env: v.InferOutput<typeof Environment>): string[] {
+  const faults: string[] = [];
+  const s3 = [env.S3_ENDPOINT, env.S3_BUCKET_RAW, env.S3_BUCKET_MARKDOWN];
+  if (s3.some(Boolean) && !(env.S3_BUCKET_RAW && env.S3_BUCKET_MARKDOWN))
+    faults.push("S3_BUCKET_RAW and S3_BUCKET_MARKDOWN must both be set to keep objects in S3");
+  if (Boolean(env.S3_ACCESS_KEY_ID) !== Boolean(env.S3_SECRET_ACCESS_KEY))
+    faults.push("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set together");
+  if (env.EMBEDDINGS_PROVIDER === "openai" && !env.EMBEDDINGS_MODEL)
+    faults.push("EMBEDDINGS_MODEL must be set when EMBEDDINGS_PROVIDER is openai");
+  if (env.EMBEDDINGS_PROVIDER === "hash" && env.EMBEDDINGS_URL)
+    faults.push("EMBEDDINGS_URL has no use with EMBEDDINGS_PROVIDER=hash: remove one of them");
+  if (env.CHUNK_TARGET_TOKENS > env.CHUNK_MAX_TOKENS)
+    faults.push("CHUNK_TARGET_TOKENS must not exceed CHUNK_MAX_TOKENS");
+  if (env.CHUNK_MIN_TOKENS > env.CHUNK_TARGET_TOKENS)
+    faults.push("CHUNK_MIN_TOKENS must not exceed CHUNK_TARGET_TOKENS");
+  if (env.CHUNK_OVERLAP_TOKENS >= env.CHUNK_TARGET_TOKENS)
+    faults.push("CHUNK_OVERLAP_TOKENS must be less than CHUNK_TARGET_TOKENS");
+  if (env.HEARTBEAT_SECONDS * 2 > env.LEASE_SECONDS)
+    faults.push("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS");
+  for (const root of env.FILE_CATALOG_ROOTS?.split(":").filter(Boolean) ?? [])
+    if (!isAbsolute(root)) faults.push(`FILE_CATALOG_ROOTS: ${root} is not an absolute path`);
+  return faults;
+}
+
+/**
+ * Reads and checks the configuration.
+ * @throws InputError `config.invalid` whose message lists every fault, a line each.
+ */
+export function readConfig(env: Record<string, string | undefined> = process.env) {
+  const faults: string[] = [];
+  // An empty variable means "not set": unit files and compose files cannot unset one.
+  const given = Object.fromEntries(Object.entries(withSecretFiles(env, faults)).filter(([, value]) => value !== ""));
+  const parsed = v.safeParse(Environment, given);
+  if (!parsed.success)
+    for (const issue of parsed.issues) faults.push(`${issue.path?.map((p) => p.key).join(".") ?? "environment"}: ${issue.message}`);
+  else faults.push(...crossChecks(parsed.output));
+  if (!parsed.success || faults.length > 0)
+    throw new InputError("config.invalid", `The configuration has ${faults.length} fault(s):\n${faults.map((f) => `  ${f}`).join("\n")}`);
+  return shape(parsed.output);
+}
+
+function shape(env: v.InferOutput<typeof Environment>) {
+  const dataDir = resolve(env.DATA_DIR);
+  const provider = env.EMBEDDINGS_PROVIDER ?? (env.EMBEDDINGS_URL || env.EMBEDDINGS_MODEL ? "openai" : "hash");
+  return {
+    dataDir,
+    logLevel: env.LOG_LEVEL,
+    http: { host: env.HOST, port: env.PORT },
+    /** `url` is null in embedded mode. */
+    database: { url: env.DATABASE_URL ?? null, poolMax: env.DATABASE_POOL_MAX },
+    objects: env.S3_BUCKET_RAW
+      ? {
+          kind: "s3" as const,
+          endpoint: env.S3_ENDPOINT ?? null,
+          region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",
+          accessKeyId: env.S3_ACCESS_KEY_ID ?? null,
+          secretAccessKey: env.S3_SECRET_ACCESS_KEY ?? null,
+          bucketRaw: env.S3_BUCKET_RAW,
+          bucketMarkdown: env.S3_BUCKET_MARKDOWN as string,
+          localRoot: `${dataDir}/objects`,
+        }
+      : { kind: "local" as const, localRoot: `${dataDir}/objects` },
+    /** Access to S3 prefixes that serve as catalogs; the same account as the object store. */
+    s3Source: {
+      endpoint: env.S3_ENDPOINT ?? null,
+      region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",
+      accessKeyId: env.S3_ACCESS_KEY_ID ?? null,
+      secretAccessKey: env.S3_SECRET_ACCESS_KEY ?? null,
+    },
+    embeddings: {
+      provider,
+      url: env.EMBEDDINGS_URL ?? null,
+      model: env.EMBEDDINGS_MODEL ?? null,
+      apiKey: env.EMBEDDINGS_API_KEY ?? null,
+      dimensions: env.EMBEDDINGS_DIMENSIONS ?? null,
+      batchSize: env.EMBEDDINGS_BATCH_SIZE,
+      timeoutMs: env.EMBEDDINGS_TIMEOUT_SECONDS * 1000,
+      deadlineSeconds: env.EMBEDDINGS_DEADLINE_SECONDS,
+    },
+    chunking: {
+      targetTokens: env.CHUNK_TARGET_TOKENS,
+      maxTokens: env.CHUNK_MAX_TOKENS,
+      minTokens: env.CHUNK_MIN_TOKENS,
+      overlapTokens: env.CHUNK_OVERLAP_TOKENS,
+    },
+    fileCatalogRoots: env.FILE_CATALOG_ROOTS?.split(":").filter(Boolean) ?? [],
+    fileMaxBytes: env.FILE_MAX_BYTES,
+    upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
+    secretKey: env.SECRET_KEY ?? null,
+    convert: { deadlineMs: env.CONVERT_DEADLINE_SECONDS * 1000, memoryMaxBytes: env.CONVERT_MEMORY_MAX_MB * 1024 * 1024 },
+    worker: {
+      threads: env.WORKER_THREADS,
+      attemptsMax: env.ITEM_ATTEMPTS_MAX,
+      itemDeadlineMs: env.ITEM_DEADLINE_SECONDS * 1000,
+      leaseSeconds: env.LEASE_SECONDS,
+      heartbeatMs: env.HEARTBEAT_SECONDS * 1000,
+      shutdownMs: env.SHUTDOWN_SECONDS * 1000,
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Converts PDF to Markdown. PDF places glyphs and knows neither words nor paragraphs, so everything a reader sees as
+ * structure is worked out from positions, stage by stage: glyphs → words → rows → columns → lines → paragraphs → blocks.
+ * Text comes before structure: whatever cannot be understood stays as paragraphs in the order of reading.
+ */
+import { messageOf, PermanentError } from "../errors.ts";
+import type { Converted, ConvertLimits, Converter, Warning } from "./converted.ts";
+import { blocksOf } from "./pdf/blocks.ts";
+import { removeFurniture } from "./pdf/furniture.ts";
+import { hasText } from "./pdf/interpret.ts";
+import { type LaidOutPage, layoutPage } from "./pdf/layout_page.ts";
+import { metadataOf } from "./pdf/metadata.ts";
+import { closePdf, openPdf, type PdfDocument } from "./pdf/open.ts";
+import { outlineOf } from "./pdf/outline.ts";
+import { readerOf, readPage } from "./pdf/read_page.ts";
+import { writeBlocks } from "./pdf/write.ts";
+
+/** See Converter. Encrypted documents that open without a password are read; others are refused. */
+export const convertPdf: Converter = async (bytes, limits) => {
+  if (bytes.length === 0) throw new PermanentError("convert.empty", "the file has no bytes");
+  const document = await openPdf(bytes, limits);
+  try {
+    return await convertDocument(document, limits);
+  } finally {
+    await closePdf(document);
+  }
+};
+
+async function convertDocument(document: PdfDocument, limits: ConvertLimits): Promise<Converted> {
+  const { pages, warnings } = await readPages(document, limits);
+  removeFurniture(pages);
+  const blocks = blocksOf(
+    pages.flatMap((page) => page.regions),
+    await outlineOf(document),
+  );
+  const markdown = writeBlocks(blocks);
+  if (markdown.length > limits.markdownCharsMax) throw tooLong(limits);
+  const { title, language, metadata } = await metadataOf(document);
+  return { markdown, title, language, metadata, warnings };
+}
+
+async function readPages(document: PdfDocument, limits: ConvertLimits): Promise<{ pages: LaidOutPage[]; warnings: Warning[] }> {
+  const reader = await readerOf(document);
+  const pages: LaidOutPage[] = [];
+  const silent: number[] = [];
+  const unreadable: number[] = [];
+  let failure = "";
+  let glyphs = 0;
+  for (let number = 1; number <= document.numPages; number++) {
+    // PDF.js resolves with microtasks only: without this a long document would starve every timer of the thread.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    try {
+      const content = await readPage(reader, number);
+      if (!hasText(content.glyphs)) silent.push(number);
+      glyphs += content.glyphs.length;
+      pages.push(layoutPage(content));
+    } catch (error) {
+      unreadable.push(number);
+      failure = messageOf(error);
+    }
+    if (glyphs > limits.markdownCharsMax) throw tooLong(limits);
+  }
+  if (unreadable.length > 0 && unreadable.length === document.numPages) {
+    throw new PermanentError("convert.malformed", `no page can be read: ${failure}`);
+  }
+  const warnings: Warning[] = [];
+  if (silent.length > 0) warnings.push(pagesWarning("page_without_text", silent, "no text, perhaps scanned"));
+  if (unreadable.length > 0) warnings.push(pagesWarning("page_unreadable", unreadable, `cannot be read (${failure})`));
+  return { pages, warnings };
+}
+
+function pagesWarning(code: string, pages: readonly number[], what: string): Warning {
+  const shown = pages.slice(0, 20).join(", ") + (pages.length > 20 ? ", …" : "");
+  return { code, message: `${pages.length === 1 ? "Page" : "Pages"} ${shown}: ${what}.`, count: pages.length };
+}
+
+function tooLong(limits: ConvertLimits): PermanentError {
+  return new PermanentError("convert.too_large", "the document has more text than allowed", {
+    limit: "markdownCharsMax",
+    max: limits.markdownCharsMax,
+  });
+}

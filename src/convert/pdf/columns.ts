@@ -1,0 +1,151 @@
+/**
+ * Finds columns and with them the order of reading. A gutter is an upright strip that no text crosses, with lines on
+ * both sides. The page is split at the best gutter into what is above, left, right and below, and each part again.
+ * Strips between the cells of a table are no gutters: there, short texts stand side by side on the same baselines.
+ */
+import type { Chunk } from "./rows.ts";
+
+/** Narrowest gutter, in font sizes. */
+const GUTTER = 0.8;
+/** Lines that must stand on each side of a gutter. */
+const LINES_MIN = 3;
+const DEPTH_MAX = 10;
+const CANDIDATES_MAX = 160;
+
+interface Split {
+  above: Chunk[];
+  left: Chunk[];
+  right: Chunk[];
+  below: Chunk[];
+  score: number;
+}
+
+/** Divides the chunks of a page into regions that are each read line by line, in reading order. */
+export function regionsOf(chunks: readonly Chunk[], rightward = false, depth = 0): Chunk[][] {
+  if (chunks.length === 0) return [];
+  const split = depth < DEPTH_MAX && chunks.length >= LINES_MIN * 2 ? bestSplit(chunks) : undefined;
+  if (!split) return [[...chunks]];
+  const sides = rightward ? [split.right, split.left] : [split.left, split.right];
+  return [split.above, ...sides, split.below].flatMap((part) => regionsOf(part, rightward, depth + 1));
+}
+
+function bestSplit(chunks: readonly Chunk[]): Split | undefined {
+  const em = median(chunks.map((chunk) => chunk.size));
+  let best: Split | undefined;
+  for (const [x, y] of candidates(chunks, em)) {
+    const split = splitAt(chunks, x, y, em);
+    if (split && split.score > (best?.score ?? 0)) best = split;
+  }
+  return best;
+}
+
+/** Middles of gaps between neighbours, one for each place. */
+function candidates(chunks: readonly Chunk[], em: number): [number, number][] {
+  const sorted = [...chunks].sort((a, b) => a.x1 - b.x1);
+  const found = new Map<string, [number, number]>();
+  for (const chunk of chunks) {
+    const right = sorted.find((other) => other.x1 >= chunk.x2 + GUTTER * em && other.top < chunk.bottom && other.bottom > chunk.top);
+    if (!right) continue;
+    // Both edges of a gap: the wide gap behind a short line reaches far beyond the gutter.
+    for (const x of [right.x1 - (GUTTER * em) / 2, (chunk.x2 + right.x1) / 2]) {
+      const key = `${Math.round((x / em) * 2)} ${Math.round(chunk.y / (em * 8))}`;
+      if (!found.has(key)) found.set(key, [x, chunk.y]);
+    }
+    if (found.size >= CANDIDATES_MAX) break;
+  }
+  return [...found.values()];
+}
+
+/** Splits at the strip around x as far up and down from y as nothing crosses it; undefined if that makes no columns. */
+function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number): Split | undefined {
+  const from = x - (GUTTER * em) / 2 + 0.01;
+  const to = x + (GUTTER * em) / 2 - 0.01;
+  let top = -Infinity;
+  let bottom = Infinity;
+  for (const chunk of chunks) {
+    if (chunk.x1 >= to || chunk.x2 <= from) continue;
+    if (chunk.y <= y) top = Math.max(top, chunk.y);
+    else bottom = Math.min(bottom, chunk.y);
+  }
+  const band = chunks.filter((chunk) => chunk.y > top && chunk.y < bottom);
+  const left = band.filter((chunk) => chunk.x2 <= from + 0.02);
+  const right = band.filter((chunk) => chunk.x1 >= to - 0.02);
+  trim(left, right, em);
+  const leftLines = linesOf(left);
+  const rightLines = linesOf(right);
+  const lines = Math.min(leftLines.length, rightLines.length);
+  if (lines < LINES_MIN || looksTabular(leftLines, rightLines)) return undefined;
+  const inside = new Set([...left, ...right]);
+  const middle = Math.max(...left.map((chunk) => chunk.y), ...right.map((chunk) => chunk.y));
+  const above: Chunk[] = [];
+  const below: Chunk[] = [];
+  for (const chunk of chunks) if (!inside.has(chunk)) (chunk.y < middle ? above : below).push(chunk);
+  return { above, left, right, below, score: lines + 0.1 * (leftLines.length + rightLines.length) };
+}
+
+/** Takes lines off the ends of a side where the other side has none, if a gap sets them apart. */
+function trim(left: Chunk[], right: Chunk[], em: number): void {
+  for (const [side, other] of [
+    [left, right],
+    [right, left],
+  ] as const) {
+    if (side.length === 0 || other.length === 0) return;
+    side.sort((a, b) => a.y - b.y);
+    const start = Math.min(...other.map((chunk) => chunk.top));
+    const end = Math.max(...other.map((chunk) => chunk.bottom));
+    for (let index = side.length - 1; index > 0; index--) {
+      if (side[index - 1]!.bottom < end) break;
+      if (side[index]!.top - side[index - 1]!.bottom > em * 1.2) side.length = index;
+    }
+    for (let index = 1; index < side.length; index++) {
+      if (side[index]!.top > start + em) break;
+      if (side[index]!.top - side[index - 1]!.bottom > em * 0.8 && side[index - 1]!.bottom < start) {
+        side.splice(0, index);
+        index = 0;
+      }
+    }
+  }
+}
+
+interface SideLine {
+  y: number;
+  width: number;
+  words: number;
+  x1: number;
+  x2: number;
+}
+
+function linesOf(side: readonly Chunk[]): SideLine[] {
+  const lines: SideLine[] = [];
+  for (const chunk of [...side].sort((a, b) => a.y - b.y)) {
+    const last = lines.at(-1);
+    if (last && Math.abs(last.y - chunk.y) < chunk.size * 0.4) {
+      last.width += chunk.x2 - chunk.x1;
+      last.words += chunk.words.length;
+      last.x1 = Math.min(last.x1, chunk.x1);
+      last.x2 = Math.max(last.x2, chunk.x2);
+    } else lines.push({ y: chunk.y, width: chunk.x2 - chunk.x1, words: chunk.words.length, x1: chunk.x1, x2: chunk.x2 });
+  }
+  return lines;
+}
+
+/** Short texts on the same baselines on both sides: cells, not columns. */
+function looksTabular(left: readonly SideLine[], right: readonly SideLine[]): boolean {
+  if (isProse(left) && isProse(right)) return false;
+  const [few, many] = left.length < right.length ? [left, right] : [right, left];
+  const aligned = few.filter((line) => many.some((other) => Math.abs(other.y - line.y) < 2)).length;
+  return aligned >= few.length * 0.6;
+}
+
+/** Lines that fill their column with several words each. */
+function isProse(lines: readonly SideLine[]): boolean {
+  const x1 = Math.min(...lines.map((line) => line.x1));
+  const x2 = Math.max(...lines.map((line) => line.x2));
+  const filled = lines.reduce((sum, line) => sum + line.width, 0) / (lines.length * Math.max(1, x2 - x1));
+  return filled >= 0.62 && median(lines.map((line) => line.words)) >= 4;
+}
+
+export function median(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}

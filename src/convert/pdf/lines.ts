@@ -1,0 +1,125 @@
+/**
+ * Makes lines of a region: chunks on one baseline become one line, with its text in reading order, its style, and the
+ * links that lie over it.
+ */
+import { hasRightToLeft } from "./bidi.ts";
+import type { Link } from "./page_content.ts";
+import { type Chunk, blankBetween, type Span, type Table, textOf } from "./rows.ts";
+import type { Word } from "./words.ts";
+
+export interface Line {
+  page: number;
+  words: Word[];
+  chunks: Chunk[];
+  spans: Span[];
+  text: string;
+  x1: number;
+  x2: number;
+  y: number;
+  top: number;
+  bottom: number;
+  size: number;
+  /** All letters are bold. */
+  bold: boolean;
+  /** All letters are of one width. */
+  mono: boolean;
+  italic: boolean;
+  /** The producer marked it as page decoration. */
+  artifact: boolean;
+  /** Marked content of its first word, for the structure tree; -1 if none. */
+  mark: number;
+  /** A line that is a table as a whole has no words. */
+  table?: Table;
+}
+
+/** Lines of a region from top to bottom. `rightward`: whether the page as a whole runs from right to left. */
+export function linesOf(region: readonly Chunk[], page: number, links: readonly Link[], rightward: boolean): Line[] {
+  const rows: Chunk[][] = [];
+  for (const chunk of [...region].sort((a, b) => a.y - b.y || a.x1 - b.x1)) {
+    const row = rows.at(-1);
+    if (row && sharesRow(row[0]!, chunk)) row.push(chunk);
+    else rows.push([chunk]);
+  }
+  return rows.map((row) => lineOf(row.sort((a, b) => a.x1 - b.x1), page, links, rightward));
+}
+
+function sharesRow(a: Chunk, b: Chunk): boolean {
+  if (a.table || b.table) return false;
+  const shared = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return shared > 0.5 * Math.min(a.bottom - a.top, b.bottom - b.top);
+}
+
+export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], rightward: boolean): Line {
+  const words = chunks.flatMap((chunk) => chunk.words);
+  const main = chunks.reduce((best, chunk) => (weightOf(chunk.words) > weightOf(best.words) ? chunk : best));
+  const weight = weightOf(words);
+  const share = (test: (word: Word) => boolean) => weightOf(words.filter(test)) / Math.max(1, weight);
+  const spans = spansOf(words, links, rightward);
+  return {
+    page,
+    words,
+    chunks,
+    spans,
+    text: spans.map((span) => span.text).join(""),
+    x1: Math.min(...chunks.map((chunk) => chunk.x1)),
+    x2: Math.max(...chunks.map((chunk) => chunk.x2)),
+    y: main.y,
+    top: main.top,
+    bottom: main.bottom,
+    size: main.size,
+    bold: share((word) => word.font.bold) > 0.95,
+    mono: share((word) => word.font.mono) > 0.9,
+    italic: share((word) => word.font.italic) > 0.95,
+    artifact: words.every((word) => word.artifact),
+    mark: words[0]?.mark ?? -1,
+    ...(main.table ? { table: main.table } : {}),
+  };
+}
+
+function weightOf(words: readonly Word[]): number {
+  return words.reduce((sum, word) => sum + word.parts.length, 0);
+}
+
+/** Presentation forms that only a font needs: ligatures, Arabic letter shapes, radicals. Superscripts and ½ stay. */
+const PRESENTATION = /[\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc\u2e80-\u2fd5\uf900-\ufaff]+/g;
+/** Leaders of a table of contents. */
+const LEADERS = /(?:[.·…_]\s?){5,}|(?:\. ){3,}\.?/g;
+
+export function readable(text: string): string {
+  return text
+    .replace(PRESENTATION, (forms) => forms.normalize("NFKC"))
+    .replace(LEADERS, " … ")
+    .replace(/\s+/g, " ")
+    .normalize("NFC");
+}
+
+/** The words as spans; the order of a line with right-to-left text is restored as a whole, its links are dropped. */
+export function spansOf(words: readonly Word[], links: readonly Link[], rightward: boolean): Span[] {
+  const raw = words.map((word) => word.parts.join("")).join(" ");
+  if (links.length === 0 || hasRightToLeft(raw)) {
+    const whole = links.find((link) => words.every((word) => covers(link, word)));
+    return [{ text: readable(textOf(words, rightward || undefined)).trim(), url: whole?.url ?? null }];
+  }
+  const spans: Span[] = [];
+  for (const [index, word] of words.entries()) {
+    const url = links.find((link) => covers(link, word))?.url ?? null;
+    const blank = index > 0 && blankBetween(words[index - 1]!, word) ? " " : "";
+    const text = word.parts.join("");
+    const last = spans.at(-1);
+    if (last && last.url === url) last.text += blank + text;
+    else if (last?.url) spans.push({ text: blank + text, url });
+    else {
+      if (last) last.text += blank;
+      spans.push({ text, url });
+    }
+  }
+  return spans.map((span) => ({ ...span, text: readable(span.text) }));
+}
+
+/** Most of the word lies in the link's box. */
+function covers(link: Link, word: Word): boolean {
+  const middleY = word.y - word.size * 0.3;
+  if (middleY < link.y1 || middleY > link.y2) return false;
+  const shared = Math.min(link.x2, word.x2) - Math.max(link.x1, word.x1);
+  return shared > 0.5 * (word.x2 - word.x1);
+}

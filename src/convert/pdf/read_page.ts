@@ -1,0 +1,190 @@
+/**
+ * Reads one page of an open document into plain data: glyphs, rules, links, form values. Everything that touches
+ * PDF.js's page objects is here, so that the layout stages can be tested on synthetic input.
+ */
+import { getResolvedPDFJS } from "unpdf";
+import { type Operators, type OperatorList, interpret } from "./interpret.ts";
+import { apply, type Matrix, toMatrix } from "./matrix.ts";
+import type { PdfDocument, PdfPage } from "./open.ts";
+import type { Link, PageContent } from "./page_content.ts";
+import type { Font } from "./text_state.ts";
+
+/** What all pages of a document share. */
+export interface Reader {
+  document: PdfDocument;
+  operators: Operators;
+  fonts: Map<string, Font | null>;
+  visible: (content: unknown) => boolean;
+}
+
+export async function readerOf(document: PdfDocument): Promise<Reader> {
+  const { OPS } = await getResolvedPDFJS();
+  const layers = await document.getOptionalContentConfig().catch(() => null);
+  return {
+    document,
+    operators: OPS as unknown as Operators,
+    fonts: new Map(),
+    visible: (content) => {
+      try {
+        return layers?.isVisible(content) ?? true;
+      } catch {
+        return true;
+      }
+    },
+  };
+}
+
+/** Reads page `number` (from 1). Rejects only if the page object itself is unreadable. */
+export async function readPage(reader: Reader, number: number): Promise<PageContent> {
+  const page = await reader.document.getPage(number);
+  try {
+    const viewport = page.getViewport({ scale: 1 });
+    const base = toMatrix(viewport.transform) ?? [1, 0, 0, -1, 0, viewport.height];
+    const content: PageContent = {
+      number,
+      width: viewport.width,
+      height: viewport.height,
+      glyphs: [],
+      rules: [],
+      links: [],
+      images: 0,
+    };
+    const list = (await page.getOperatorList()) as OperatorList;
+    await loadFonts(reader, page, list);
+    interpret(list, content, base, {
+      operators: reader.operators,
+      font: (id) => reader.fonts.get(id) ?? null,
+      visible: reader.visible,
+    });
+    await readAnnotations(page, content, base);
+    return content;
+  } finally {
+    page.cleanup();
+  }
+}
+
+/** Fonts arrive beside the operator list; each is looked up once a document. */
+async function loadFonts(reader: Reader, page: PdfPage, list: OperatorList): Promise<void> {
+  const ids = new Set<string>();
+  for (let index = 0; index < list.fnArray.length; index++) {
+    const args = list.argsArray[index] as readonly unknown[] | undefined;
+    if (list.fnArray[index] === reader.operators.setFont) collect(ids, args?.[0]);
+    else if (list.fnArray[index] === reader.operators.setGState && Array.isArray(args?.[0])) {
+      for (const entry of args[0]) if (Array.isArray(entry) && entry[0] === "Font") collect(ids, entry[1]?.[0]);
+    }
+  }
+  for (const id of ids) {
+    if (reader.fonts.has(id)) continue;
+    const object = page.commonObjs.has(id)
+      ? (page.commonObjs.get(id) as unknown)
+      : await new Promise<unknown>((resolve) => page.commonObjs.get(id, resolve));
+    reader.fonts.set(id, fontOf(object));
+  }
+}
+
+function collect(ids: Set<string>, id: unknown): void {
+  if (typeof id === "string") ids.add(id);
+}
+
+/** The fields of PDF.js's font object that are read here. */
+interface FontFields {
+  name?: string;
+  bold?: boolean;
+  black?: boolean;
+  italic?: boolean;
+  fallbackName?: string;
+  vertical?: boolean;
+  isType3Font?: boolean;
+  fontMatrix?: ArrayLike<number>;
+  bbox?: ArrayLike<number>;
+}
+
+const MONO = /mono|courier|consol|menlo|typewriter|cmtt|sftt|inconsolata|fixed|terminal|lettergothic|ocr-?b/i;
+const BOLD = /bold|black|heavy|semibold|demi|cmbx|sfbx|-bd\b|medi(um)?$/i;
+
+function fontOf(object: unknown): Font | null {
+  if (typeof object !== "object" || object === null) return { ...PLAIN };
+  const fields = object as FontFields;
+  const name = (fields.name ?? "").replace(/^[A-Z]{6}\+/, "");
+  const unit = fields.fontMatrix?.[0] || 0.001;
+  return {
+    name,
+    bold: fields.bold === true || fields.black === true || BOLD.test(name),
+    italic: fields.italic === true,
+    mono: fields.fallbackName === "monospace" || MONO.test(name),
+    unit,
+    height: fields.isType3Font ? typeThreeHeight(fields) : 1,
+    vertical: fields.vertical === true,
+  };
+}
+
+const PLAIN: Font = { name: "", bold: false, italic: false, mono: false, unit: 0.001, height: 1, vertical: false };
+
+/** A Type 3 font may be drawn in any units: its size is the height of its box. */
+function typeThreeHeight(fields: FontFields): number {
+  const unit = Math.abs(fields.fontMatrix?.[3] ?? 0.001);
+  const height = Math.abs((fields.bbox?.[3] ?? 0) - (fields.bbox?.[1] ?? 0)) * unit;
+  if (height > 0.3 && height < 3) return 1;
+  return height > 0 && height < 1000 ? height : unit * 1000;
+}
+
+/** The fields of PDF.js's annotations that are read here. */
+interface AnnotationFields {
+  subtype?: string;
+  rect?: ArrayLike<number>;
+  url?: string;
+  unsafeUrl?: string;
+  fieldType?: string;
+  fieldValue?: unknown;
+  hidden?: boolean;
+}
+
+async function readAnnotations(page: PdfPage, content: PageContent, base: Matrix): Promise<void> {
+  const annotations = (await page.getAnnotations().catch(() => [])) as AnnotationFields[];
+  for (const annotation of annotations) {
+    const box = annotation.rect && boxOf(annotation.rect, base);
+    if (!box) continue;
+    if (annotation.subtype === "Link" && annotation.url) content.links.push({ ...box, url: annotation.url });
+    else if (annotation.subtype === "Widget" && !annotation.hidden) addFieldValue(content, annotation, box);
+  }
+}
+
+/** A value without an appearance (a viewer was to draw it) becomes glyphs in the field's box. */
+function addFieldValue(content: PageContent, annotation: AnnotationFields, box: Omit<Link, "url">): void {
+  if (annotation.fieldType !== "Tx" && annotation.fieldType !== "Ch") return;
+  const value = annotation.fieldValue;
+  const text = (Array.isArray(value) ? value.join(", ") : typeof value === "string" ? value : "").trim();
+  if (text === "") return;
+  const inside = content.glyphs.some(
+    (glyph) =>
+      glyph.text !== " " && glyph.x >= box.x1 - 1 && glyph.x <= box.x2 && glyph.y >= box.y1 && glyph.y <= box.y2 + 2,
+  );
+  if (inside) return;
+  const lines = text.split(/\r\n?|\n/);
+  const size = Math.min(10, (box.y2 - box.y1) / lines.length / 1.2) || 10;
+  for (const [row, line] of lines.entries()) {
+    const characters = [...line];
+    const advance = Math.min(size * 0.5, (box.x2 - box.x1) / Math.max(1, characters.length));
+    for (const [column, character] of characters.entries()) {
+      content.glyphs.push({
+        text: /\s/.test(character) ? " " : character,
+        x: box.x1 + column * advance,
+        y: box.y1 + (row + 1) * size * 1.1,
+        width: advance,
+        size,
+        font: PLAIN,
+        quadrant: 0,
+        mark: -1,
+        artifact: false,
+      });
+    }
+  }
+}
+
+function boxOf(rect: ArrayLike<number>, base: Matrix): Omit<Link, "url"> | undefined {
+  const numbers = Array.from(rect, Number);
+  if (numbers.length < 4 || numbers.some((number) => !Number.isFinite(number))) return undefined;
+  const [xa, ya] = apply(base, numbers[0]!, numbers[1]!);
+  const [xb, yb] = apply(base, numbers[2]!, numbers[3]!);
+  return { x1: Math.min(xa, xb), y1: Math.min(ya, yb), x2: Math.max(xa, xb), y2: Math.max(ya, yb) };
+}

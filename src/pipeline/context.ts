@@ -1,0 +1,34 @@
+/** What the stages of one worker thread share: its connections to the world and its limits. */
+import type { Sql } from "postgres";
+import type { Config } from "../config.ts";
+import type { Connector } from "../connector/connector.ts";
+import type { Converted, Format, Warning } from "../convert/converted.ts";
+import type { Embedder } from "../embed/provider.ts";
+import type { Log } from "../log.ts";
+import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
+import type { ObjectStore } from "../store/objects.ts";
+import type { Batcher } from "./batch.ts";
+import type { EmbedOutcome, EmbedRequest } from "./embed.ts";
+
+export interface ConvertRequest {
+  bytes: Uint8Array;
+  /** File name, for guessing the format and a title. */
+  name: string;
+  mediaType: string | null;
+}
+
+export type ConvertOutcome = Converted & { format: Format; warnings: Warning[] };
+
+export interface IngestContext {
+  config: Config;
+  sql: Sql;
+  objects: ObjectStore;
+  embedder: Embedder;
+  log: Log;
+  /** The connector of a connection; throws PermanentError `connector.*` when it is gone or not configured. */
+  connectorOf(tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector>;
+  /** Converts in this thread or, for formats whose parsers face hostile bytes, in the child process. */
+  convert(request: ConvertRequest, signal: AbortSignal): Promise<ConvertOutcome>;
+  swap: Batcher<PreparedDocument, SwapResult>;
+  embed: Batcher<EmbedRequest, EmbedOutcome>;
+}

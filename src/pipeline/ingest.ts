@@ -1,0 +1,87 @@
+/**
+ * The flow of one item, a line a stage:
+ * fetch → put raw → convert and normalise → put markdown → chunk → swap in → embed → put manifest → settlement.
+ * No database transaction is open but inside `swap`. Every step can be repeated after a crash and lands on the same ids
+ * and keys. Stages that talk to Postgres gather items of the whole thread into batches.
+ */
+import { CONVERTER_VERSION } from "../convert/convert.ts";
+import type { ClaimedItem } from "../queue/claim_items.ts";
+import type { Settlement } from "../queue/settle.ts";
+import { versionIdOf } from "../store/ids.ts";
+import { manifestKey, markdownKey, rawKey } from "../store/keys.ts";
+import type { IngestContext } from "./context.ts";
+import { type FetchedSource, fetchSource } from "./fetch.ts";
+import { manifestOf, type StageTimings } from "./manifest.ts";
+import { prepareDocument } from "./prepare.ts";
+
+const JSON_TYPE = "application/json";
+const MARKDOWN_TYPE = "text/markdown; charset=utf-8";
+const encoder = new TextEncoder();
+
+/** Throws SluiceErrors that state their fate; returns how the item ended otherwise. */
+export async function ingestItem(item: ClaimedItem, context: IngestContext, signal: AbortSignal): Promise<Settlement> {
+  const { objects, embedder } = context;
+  const clock = stopwatch();
+  const claim = { itemId: item.itemId, runLease: item.runLease };
+
+  const fetched = await clock.time("fetch", fetchSource(item, context, signal));
+  if (isUnchanged(item, fetched)) return { ...claim, outcome: "unchanged", fetched: true };
+
+  const at = { tenantId: item.tenantId, sourceId: item.sourceId, sourceVersionId: versionIdOf(item.sourceId, fetched.checksum, CONVERTER_VERSION) };
+  const rawUri = fetched.rawUri ?? (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
+  const converted = await clock.time("convert", context.convert({ bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType }, signal));
+  const markdown = encoder.encode(converted.markdown);
+  const { uri: markdownUri } = await clock.time("put_markdown", objects.putNew("markdown", markdownKey(at), markdown, MARKDOWN_TYPE));
+  const uris = { rawUri, markdownUri, manifestUri: objects.uriOf("markdown", manifestKey(at)) };
+  const document = clock.timeSync("chunk", () =>
+    prepareDocument({ item, fetched, converted, markdown, versionId: at.sourceVersionId, uris }, context.config.chunking),
+  );
+  signal.throwIfAborted();
+
+  const swapped = await clock.time("swap_in", context.swap.add(document));
+  if (swapped.state === "lost") return { ...claim, outcome: "release" };
+  const embedded = await clock.time("embed", context.embed.add({ document, chunkIds: swapped.chunkIdsToEmbed, signal }));
+  const manifest = manifestOf(document, converted, embedder, clock.timings);
+  await objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE);
+
+  const settled = { ...claim, fetched: true, documentId: document.documentId, sourceVersionId: document.versionId };
+  if (swapped.state === "superseded")
+    return { ...settled, outcome: "skipped", errorCode: "queue.superseded", errorMessage: "a later request for the same source has been fulfilled already" };
+  return {
+    ...settled,
+    outcome: "ingested",
+    warnings: [...document.warnings, ...embedded.warnings],
+    chunks: document.chunks.length,
+    links: document.links.length,
+    vectorsEmbedded: embedded.embedded,
+    vectorsReused: document.chunks.length - swapped.chunkIdsToEmbed.length,
+    vectorsPending: embedded.pending,
+  };
+}
+
+/** Touched but not changed: the same bytes through the same converter give the same document. */
+const isUnchanged = (item: ClaimedItem, fetched: FetchedSource): boolean =>
+  !item.forceReindex && item.lastChecksum === fetched.checksum && item.lastConverterVersion === CONVERTER_VERSION;
+
+function stopwatch() {
+  const timings: StageTimings = {};
+  const note = (stage: string, startedAt: number) => {
+    timings[stage] = Math.round((performance.now() - startedAt) * 10) / 10;
+  };
+  return {
+    /** Milliseconds a stage took, waiting for its batch included. */
+    timings,
+    async time<T>(stage: string, work: Promise<T>): Promise<T> {
+      const startedAt = performance.now();
+      const result = await work;
+      note(stage, startedAt);
+      return result;
+    },
+    timeSync<T>(stage: string, work: () => T): T {
+      const startedAt = performance.now();
+      const result = work();
+      note(stage, startedAt);
+      return result;
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** Turns converted Markdown into a document that is ready to be swapped in: chunks and links with their ids. */
+import { chunkMarkdown } from "../chunk/chunk.ts";
+import type { Config } from "../config.ts";
+import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { FORMATS } from "../convert/converted.ts";
+import { detectLanguage } from "../index/language.ts";
+import { resolveLinkTarget } from "../markdown/link_target.ts";
+import { extractLinks } from "../markdown/links.ts";
+import type { ClaimedItem } from "../queue/claim_items.ts";
+import { chunkIdOf, documentIdOf, sourceIdOf } from "../store/ids.ts";
+import type { PreparedChunk, PreparedDocument, PreparedLink } from "../store/prepared.ts";
+import type { ConvertOutcome } from "./context.ts";
+import type { FetchedSource } from "./fetch.ts";
+
+/** Longest title kept, in UTF-16 code units. */
+const TITLE_MAX = 500;
+
+export interface PrepareInput {
+  item: ClaimedItem;
+  fetched: FetchedSource;
+  converted: ConvertOutcome;
+  /** The Markdown's UTF-8 bytes. */
+  markdown: Uint8Array;
+  versionId: string;
+  uris: { rawUri: string; markdownUri: string; manifestUri: string };
+}
+
+export function prepareDocument({ item, fetched, converted, markdown, versionId, uris }: PrepareInput, chunking: Config["chunking"]): PreparedDocument {
+  const { descriptor } = item;
+  const documentId = documentIdOf(item.sourceId);
+  const title = (fetched.title ?? descriptor.title ?? converted.title ?? fetched.name).trim().slice(0, TITLE_MAX) || fetched.name;
+  return {
+    claim: { jobId: item.jobId, itemId: item.itemId, runLease: item.runLease },
+    tenantId: item.tenantId,
+    connectionId: item.connectionId,
+    sourceId: item.sourceId,
+    sourceType: item.sourceType,
+    externalRef: item.externalRef,
+    fingerprint: descriptor.fingerprint,
+    modifiedAt: fetched.modifiedAt ?? descriptor.modifiedAt,
+    versionId,
+    checksum: fetched.checksum,
+    converterVersion: CONVERTER_VERSION,
+    ...uris,
+    mediaType: FORMATS[converted.format].mediaType,
+    rawBytes: fetched.bytes.byteLength,
+    markdownBytes: markdown.byteLength,
+    markdownSha256: new Bun.CryptoHasher("sha256").update(markdown).digest("hex"),
+    documentId,
+    title,
+    url: fetched.url ?? descriptor.url,
+    ...detectLanguage(converted.markdown, converted.language ?? undefined),
+    metadata: { ...converted.metadata, ...fetched.metadata },
+    warnings: converted.warnings,
+    chunks: prepareChunks(converted.markdown, title, documentId, chunking),
+    links: prepareLinks(converted.markdown, item),
+  };
+}
+
+function prepareChunks(markdown: string, title: string, documentId: string, chunking: Config["chunking"]): PreparedChunk[] {
+  const equal = new Map<string, number>();
+  return chunkMarkdown(markdown, { title, ...chunking }).map((chunk) => {
+    const preceding = equal.get(chunk.textSha256) ?? 0;
+    equal.set(chunk.textSha256, preceding + 1);
+    return { ...chunk, chunkId: chunkIdOf(documentId, chunk.textSha256, preceding) };
+  });
+}
+
+function prepareLinks(markdown: string, item: ClaimedItem): PreparedLink[] {
+  return extractLinks(markdown).map((link) => {
+    const target = resolveLinkTarget(link.href, { externalRef: item.externalRef });
+    return {
+      linkType: link.type,
+      href: link.href,
+      linkText: link.text,
+      anchor: target.anchor ?? null,
+      targetDocumentIds: target.targetRefs?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
+    };
+  });
+}

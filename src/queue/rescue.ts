@@ -1,0 +1,46 @@
+/**
+ * Takes back what dead workers held. Expired items are settled with the very token that expired, so a rescue and a late
+ * settle by the owner cannot both win. An item that has used up its attempts is quarantined: failed, with a code.
+ */
+import type { Sql } from "postgres";
+import { type Settlement, settleItems } from "./settle.ts";
+
+interface ExpiredRow {
+  tenant_id: string;
+  job_id: string;
+  item_id: string;
+  run_lease: string;
+  attempt: number;
+  leased_by: string | null;
+}
+
+/** Returns how many items and jobs were taken back. */
+export async function rescueExpired(sql: Sql, attemptsMax: number): Promise<{ items: number; jobs: number }> {
+  const expired = await sql<ExpiredRow[]>`
+    SELECT tenant_id, job_id, item_id::text, run_lease::text, attempt, leased_by FROM ingest_items
+    WHERE item_status = 'running' AND leased_until < now() ORDER BY leased_until LIMIT 1000`;
+  let items = 0;
+  for (const [jobId, rows] of Map.groupBy(expired, (row) => row.job_id)) {
+    const settlements = rows.map((row): Settlement => {
+      const base = { itemId: row.item_id, runLease: row.run_lease };
+      if (row.attempt < attemptsMax) return { ...base, outcome: "retry", errorCode: "queue.lease_expired", errorMessage: `worker ${row.leased_by} stopped answering` };
+      return {
+        ...base,
+        outcome: "failed",
+        errorCode: "queue.attempts_exhausted",
+        errorMessage: `${row.attempt} attempts ended without an answer; the last worker was ${row.leased_by}`,
+      };
+    });
+    items += (await settleItems(sql, { tenantId: rows[0]!.tenant_id, jobId }, settlements)).settled;
+  }
+  const jobs = await sql`
+    UPDATE ingest_jobs SET
+      job_status = CASE WHEN attempt < ${attemptsMax} THEN 'retrying' ELSE job_status END,
+      listing = CASE WHEN attempt < ${attemptsMax} THEN listing ELSE 'incomplete' END,
+      error_code = CASE WHEN attempt < ${attemptsMax} THEN 'queue.lease_expired' ELSE 'queue.attempts_exhausted' END,
+      error_message = 'worker ' || leased_by || ' stopped answering while it listed the sources',
+      available_at = now(), run_lease = NULL, leased_by = NULL, leased_until = NULL
+    WHERE job_status = 'processing' AND run_lease IS NOT NULL AND leased_until < now() AND cancel_requested_at IS NULL
+    RETURNING 1`;
+  return { items, jobs: jobs.length };
+}

@@ -1,0 +1,73 @@
+/**
+ * Deletions, in two phases, and only after a listing that proved itself complete: missing once → hidden from search,
+ * missing from the next complete listing → purged from the index (versions and their objects stay). More than a quarter
+ * of a connection's sources missing at once stops the deletion until a caller confirms. What comes back is restored.
+ */
+import type { Sql } from "postgres";
+
+/** Above this share of newly missing sources nothing is deleted without confirmation. */
+export const MISSING_SHARE_MAX = 0.25;
+
+export interface TombstoneResult {
+  hidden: number;
+  purged: number;
+  restored: number;
+  /** Set when the deletion was stopped: so many of so many sources are missing. */
+  stopped: { missing: number; of: number } | null;
+}
+
+/**
+ * `seen`: ids of all sources of the connection that a complete listing gave.
+ * Everything happens in one transaction; running it twice changes nothing more than running it once, except that a
+ * second complete listing is what turns hidden into purged.
+ */
+export async function applyTombstones(
+  sql: Sql,
+  connection: { tenantId: string; connectionId: string },
+  seen: string[],
+  confirmed: boolean,
+): Promise<TombstoneResult> {
+  const { tenantId, connectionId } = connection;
+  return sql.begin(async (tx): Promise<TombstoneResult> => {
+    const restored = await tx`
+      WITH back AS (
+        UPDATE sources SET presence = 'present', presence_since = now()
+        WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'hidden' AND source_id = ANY (${seen}::uuid[])
+        RETURNING source_id
+      ), shown AS (
+        UPDATE documents d SET hidden = false FROM back WHERE d.tenant_id = ${tenantId} AND d.source_id = back.source_id
+      )
+      SELECT source_id FROM back`;
+    const missing = await tx<{ source_id: string; presence: string }[]>`
+      SELECT s.source_id, coalesce(src.presence, 'unknown') AS presence
+      FROM source_sync_state s LEFT JOIN sources src ON src.tenant_id = s.tenant_id AND src.source_id = s.source_id
+      WHERE s.tenant_id = ${tenantId} AND s.connection_id = ${connectionId} AND s.source_id <> ALL (${seen}::uuid[])`;
+    // Sources that never were ingested have nothing to hide: their memory goes at once.
+    const forgotten = missing.filter((m) => m.presence === "unknown").map((m) => m.source_id);
+    const toPurge = missing.filter((m) => m.presence === "hidden").map((m) => m.source_id);
+    const toHide = missing.filter((m) => m.presence === "present").map((m) => m.source_id);
+    const result: TombstoneResult = { hidden: 0, purged: 0, restored: restored.length, stopped: null };
+
+    const [total] = await tx<{ n: number }[]>`
+      SELECT count(*)::integer AS n FROM sources
+      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'`;
+    const present = total?.n ?? 0;
+    if (!confirmed && toHide.length > present * MISSING_SHARE_MAX) return { ...result, stopped: { missing: toHide.length, of: present } };
+
+    if (toPurge.length > 0) {
+      await tx`DELETE FROM documents WHERE tenant_id = ${tenantId} AND source_id = ANY (${toPurge}::uuid[])`;
+      await tx`
+        UPDATE sources SET presence = 'purged', presence_since = now(), current_version_id = NULL
+        WHERE tenant_id = ${tenantId} AND source_id = ANY (${toPurge}::uuid[])`;
+    }
+    if (toHide.length > 0) {
+      await tx`UPDATE sources SET presence = 'hidden', presence_since = now() WHERE tenant_id = ${tenantId} AND source_id = ANY (${toHide}::uuid[])`;
+      await tx`UPDATE documents SET hidden = true WHERE tenant_id = ${tenantId} AND source_id = ANY (${toHide}::uuid[])`;
+    }
+    // A purged source that comes back is new: without sync state its bytes are fetched and indexed again.
+    await tx`
+      DELETE FROM source_sync_state
+      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id = ANY (${[...toPurge, ...forgotten]}::uuid[])`;
+    return { ...result, hidden: toHide.length, purged: toPurge.length };
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * Periodic duties of a process, done by one of its threads; every process does them, since each duty is safe to repeat and
+ * finds only what is due: rescue of expired leases, canceled jobs, jobs that can be closed, pending vectors, statistics
+ * for ranking and the vector index.
+ */
+import { ensureLexicalStatistics } from "../index/lexical_statistics.ts";
+import { ensureVectorIndex } from "../index/vector_index.ts";
+import type { IngestContext } from "../pipeline/context.ts";
+import { embedDocuments } from "../pipeline/embed.ts";
+import { cancelLeftovers } from "../queue/cancel.ts";
+import { rescueExpired } from "../queue/rescue.ts";
+import type { Wake } from "../queue/wake.ts";
+import { claimPendingDocuments, reconcileWaitingItems } from "../store/pending_vectors.ts";
+import { closeAndSummarise } from "./close.ts";
+
+const QUEUE_MS = 2_000;
+const INDEX_MS = 60_000;
+const EMBED_MS = { min: 1_000, max: 60_000 };
+const PENDING_DOCUMENTS = 32;
+const PENDING_LEASE_SECONDS = 300;
+
+export function startJanitor(context: IngestContext, wake: Wake): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const every = async (ms: number, duty: () => Promise<void>, name: string): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await duty().catch((error: unknown) => context.log.warn({ err: error, duty: name }, "periodic duty failed"));
+      await pause(ms, stopping.signal);
+    }
+  };
+  const duties = [
+    every(QUEUE_MS, () => tidyQueue(context, wake), "queue"),
+    every(INDEX_MS, () => tidyIndex(context), "index"),
+    embedPending(context, stopping.signal),
+  ];
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.allSettled(duties);
+    },
+  };
+}
+
+async function tidyQueue(context: IngestContext, wake: Wake): Promise<void> {
+  const rescued = await rescueExpired(context.sql, context.config.worker.attemptsMax);
+  if (rescued.items + rescued.jobs > 0) {
+    context.log.warn({ ...rescued }, "took back what stopped workers held");
+    wake.ring();
+  }
+  await cancelLeftovers(context.sql);
+  await reconcileWaitingItems(context.sql);
+  await closeAndSummarise(context);
+}
+
+async function tidyIndex(context: IngestContext): Promise<void> {
+  await ensureLexicalStatistics(context.sql);
+  const { embedder, config } = context;
+  if (config.database.url && embedder.dimensions) await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions);
+}
+
+/** Embeds what an outage left without vectors, as soon as the endpoint answers again; backs off while it does not. */
+async function embedPending(context: IngestContext, signal: AbortSignal): Promise<void> {
+  const { sql, embedder, log } = context;
+  let delay = EMBED_MS.min;
+  while (!signal.aborted) {
+    let progress = false;
+    try {
+      const documents = await claimPendingDocuments(sql, { model: embedder.model, limit: PENDING_DOCUMENTS, leaseSeconds: PENDING_LEASE_SECONDS });
+      for (const group of Map.groupBy(documents, (document) => document.tenantId).values()) {
+        const requests = group.map((document) => ({ document, chunkIds: document.chunks.map((chunk) => chunk.chunkId), signal }));
+        const outcomes = await embedDocuments(requests, embedder, sql, log);
+        progress ||= outcomes.some((outcome) => outcome.pending === 0);
+      }
+      if (documents.length > 0) await reconcileWaitingItems(sql);
+      delay = progress || documents.length === 0 ? EMBED_MS.min : Math.min(delay * 2, EMBED_MS.max);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "embedding of pending chunks failed");
+      delay = Math.min(delay * 2, EMBED_MS.max);
+    }
+    if (!progress) await pause(delay, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    if (signal.aborted) resolve();
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * The claim loop of a worker thread: claims a listing or items whenever there is room, runs them, settles them. Leases are
+ * renewed by a heartbeat; whoever loses its lease stops. On shutdown running work may finish within a budget, the rest
+ * is handed back without spending an attempt.
+ */
+import { randomInt } from "node:crypto";
+import { TransientError } from "../errors.ts";
+import { Batcher } from "../pipeline/batch.ts";
+import type { IngestContext } from "../pipeline/context.ts";
+import { ingestItem } from "../pipeline/ingest.ts";
+import { type ClaimedItem, claimItems } from "../queue/claim_items.ts";
+import { claimJob } from "../queue/claim_job.ts";
+import { heartbeatItems } from "../queue/heartbeat.ts";
+import { type Settlement, settleItems } from "../queue/settle.ts";
+import type { Wake } from "../queue/wake.ts";
+import { closeAndSummarise } from "./close.ts";
+import { runListing } from "./listing.ts";
+import { Interruption, settlementOf } from "./outcome.ts";
+
+/** Items of each lane that one thread works on at once. Isolated ones share one child process. */
+const LANE_MAX = { inline: 48, isolated: 2 } as const;
+type Lane = keyof typeof LANE_MAX;
+
+/** Between two looks at an idle queue; a hint shortens it. */
+const IDLE_MS = 1000;
+/** After a failed statement of the loop itself. */
+const OUTAGE_MS = { min: 500, max: 5000 };
+/** A settlement is tried this often before the lease is left to run out. */
+const SETTLE_TRIES = 5;
+
+interface RunningItem {
+  item: ClaimedItem;
+  lane: Lane;
+  controller: AbortController;
+}
+
+export class WorkerLoop {
+  private readonly running = new Map<string, RunningItem>();
+  private listing: Promise<void> | null = null;
+  private readonly stopping = new AbortController();
+  /** Aborts what still runs when the drain budget is spent. */
+  private readonly handBack = new AbortController();
+  private readonly settle: Batcher<{ item: ClaimedItem; settlement: Settlement }, void>;
+
+  constructor(
+    private readonly context: IngestContext,
+    private readonly wake: Wake,
+    private readonly name: string,
+  ) {
+    this.settle = new Batcher((inputs) => this.settleBatch(inputs), { max: 200, keyOf: ({ item }) => item.jobId, concurrency: 2 });
+  }
+
+  get runningCount(): number {
+    return this.running.size;
+  }
+
+  /** Runs until `stop` has drained it. */
+  async run(): Promise<void> {
+    const beat = setInterval(() => void this.beat(), this.context.config.worker.heartbeatMs);
+    try {
+      while (!this.stopping.signal.aborted) {
+        const found = await this.claimAll().catch((error: unknown) => this.outage(error));
+        if (!found) await this.wake.wait(IDLE_MS + randomInt(250), this.stopping.signal);
+      }
+      await this.drained();
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  /** Claims no more; lets running work finish for `graceMs`, then hands it back. */
+  stop(graceMs: number): void {
+    this.stopping.abort();
+    setTimeout(() => this.handBack.abort(new Interruption("shutdown")), graceMs).unref();
+  }
+
+  private async drained(): Promise<void> {
+    while (this.running.size > 0 || this.listing) await this.wake.wait(50);
+  }
+
+  /** One round of claims; true when anything was found or there is no room to look for it. */
+  private async claimAll(): Promise<boolean> {
+    const [listed, inline, isolated] = await Promise.all([this.claimListing(), this.claimLane("inline"), this.claimLane("isolated")]);
+    return listed || inline || isolated;
+  }
+
+  private async claimListing(): Promise<boolean> {
+    if (this.listing) return false;
+    const job = await claimJob(this.context.sql, { worker: this.name, leaseSeconds: this.context.config.worker.leaseSeconds });
+    if (!job) return false;
+    this.listing = runListing(job, this.context, this.handBack.signal, this.wake).finally(() => {
+      this.listing = null;
+      this.wake.nudge();
+    });
+    return true;
+  }
+
+  private async claimLane(lane: Lane): Promise<boolean> {
+    const busy = [...this.running.values()].filter((entry) => entry.lane === lane).length;
+    const room = LANE_MAX[lane] - busy;
+    // Claim in bulk: half-empty first, so that a claim is not spent on every single free place.
+    if (room < LANE_MAX[lane] / 2) return false;
+    const items = await claimItems(this.context.sql, { worker: this.name, leaseSeconds: this.context.config.worker.leaseSeconds, lane, limit: room });
+    for (const item of items) void this.process(item, lane);
+    return items.length > 0;
+  }
+
+  private async process(item: ClaimedItem, lane: Lane): Promise<void> {
+    const controller = new AbortController();
+    const entry: RunningItem = { item, lane, controller };
+    this.running.set(item.itemId, entry);
+    const { itemDeadlineMs } = this.context.config.worker;
+    const deadline = setTimeout(
+      () => controller.abort(new TransientError("queue.deadline", `the item was not done within ${itemDeadlineMs / 1000} s`)),
+      itemDeadlineMs,
+    );
+    const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
+    try {
+      const settlement = await abortable(ingestItem(item, this.context, signal), signal).catch((error: unknown) => this.failed(error, item));
+      await this.settle.add({ item, settlement });
+    } catch (error) {
+      this.context.log.error({ job_id: item.jobId, item_id: item.itemId, err: error }, "item could not be settled; its lease will run out");
+    } finally {
+      clearTimeout(deadline);
+      this.running.delete(item.itemId);
+      this.wake.nudge();
+    }
+  }
+
+  private failed(error: unknown, item: ClaimedItem): Settlement {
+    const settlement = settlementOf(error, item, this.context.config.worker.attemptsMax);
+    if (error instanceof Interruption) return settlement;
+    const line = { job_id: item.jobId, item_id: item.itemId, external_ref: item.externalRef, code: settlement.errorCode, attempt: item.attempt, correlation_id: item.correlationId };
+    if (settlement.errorCode === "internal.unexpected") this.context.log.error({ ...line, err: error }, "item failed by a defect");
+    else this.context.log.warn({ ...line, err_message: settlement.errorMessage }, `item ${settlement.outcome}`);
+    return settlement;
+  }
+
+  private async settleBatch(inputs: { item: ClaimedItem; settlement: Settlement }[]): Promise<void[]> {
+    const { tenantId, jobId } = inputs[0]!.item;
+    const settlements = inputs.map(({ settlement }) => settlement);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { itemsOpen } = await settleItems(this.context.sql, { tenantId, jobId }, settlements);
+        if (itemsOpen === 0) await closeAndSummarise(this.context, { tenantId, jobId });
+        return inputs.map(() => undefined);
+      } catch (error) {
+        if (attempt >= SETTLE_TRIES) throw error;
+        await Bun.sleep(200 * 2 ** attempt);
+      }
+    }
+  }
+
+  private async beat(): Promise<void> {
+    const entries = [...this.running.values()];
+    if (entries.length === 0) return;
+    try {
+      const { held, canceled } = await heartbeatItems(this.context.sql, entries.map((entry) => entry.item), this.context.config.worker.leaseSeconds);
+      for (const { item, controller } of entries) {
+        if (canceled.has(item.itemId)) controller.abort(new Interruption("canceled"));
+        // Settled while the beat was under way is not lost.
+        else if (!held.has(item.itemId) && this.running.has(item.itemId)) controller.abort(new Interruption("lost"));
+      }
+    } catch (error) {
+      this.context.log.warn({ err: error }, "heartbeat failed");
+    }
+  }
+
+  private async outage(error: unknown): Promise<boolean> {
+    this.context.log.warn({ err: error }, "the queue does not answer; trying again");
+    await this.wake.wait(randomInt(OUTAGE_MS.min, OUTAGE_MS.max), this.stopping.signal);
+    return true;
+  }
+}
+
+/** Rejects as soon as the signal does: a stage that cannot be interrupted must not hold up a shutdown or a deadline. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

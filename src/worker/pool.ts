@@ -1,0 +1,105 @@
+/**
+ * The pool of worker threads in the main thread: starts them, replaces a dead one, and ends one whose event loop has
+ * been silent for longer than any item may take. Threads are long-lived; none is terminated while it loads (Bun crashed
+ * on that before 1.4.1, oven-sh/bun#41022).
+ */
+import { errorFromData } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { FromThread, StartMessage, ToThread } from "./message.ts";
+
+/** A replaced thread starts after so long, so that a thread that dies at once does not spin. */
+const RESPAWN_MS = 1000;
+
+export interface PoolOptions {
+  threads: number;
+  /** Written in main.ts, the only place from which the compiled binary finds the thread's code. */
+  spawn: () => Worker;
+  start: Omit<StartMessage, "kind" | "name" | "janitor">;
+  log: Log;
+}
+
+interface Thread {
+  worker: Worker;
+  ready: boolean;
+  lastBeat: number;
+  stopped: Promise<void>;
+  resolveStopped: () => void;
+}
+
+export class WorkerPool {
+  private readonly threads = new Map<number, Thread>();
+  private stopping = false;
+  private watchdog: ReturnType<typeof setInterval> | null = null;
+  private starts = 0;
+
+  constructor(private readonly options: PoolOptions) {}
+
+  /** Resolves when every thread is ready; rejects when one cannot start. */
+  async start(): Promise<void> {
+    const { threads, start } = this.options;
+    await Promise.all(Array.from({ length: threads }, (_, index) => this.startThread(index)));
+    const silenceMax = start.config.worker.itemDeadlineMs;
+    this.watchdog = setInterval(() => this.endSilent(silenceMax), Math.min(5000, silenceMax));
+  }
+
+  private startThread(index: number): Promise<void> {
+    const { start, spawn, log } = this.options;
+    // Unique for each start: a new thread never passes for the one it replaces.
+    const name = `${process.pid}.${index}.${Date.now().toString(36)}.${this.starts++}`;
+    const worker = spawn();
+    const { promise: stopped, resolve: resolveStopped } = Promise.withResolvers<void>();
+    const thread: Thread = { worker, ready: false, lastBeat: Date.now(), stopped, resolveStopped };
+    this.threads.set(index, thread);
+    return new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
+        thread.lastBeat = Date.now();
+        if (data.kind === "ready") {
+          thread.ready = true;
+          resolve();
+        }
+        if (data.kind === "stopped") resolveStopped();
+        if (data.kind === "fatal") {
+          reject(errorFromData(data.error));
+          this.died(index, thread, `fatal: ${data.error.message}`);
+        }
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message));
+        this.died(index, thread, event.message);
+      };
+      worker.addEventListener("close", () => this.died(index, thread, "its thread ended"));
+      worker.postMessage({ kind: "start", ...start, name, janitor: index === 0 } satisfies ToThread);
+      log.debug({ worker: name }, "worker thread starts");
+    });
+  }
+
+  private died(index: number, thread: Thread, why: string): void {
+    thread.resolveStopped();
+    if (this.threads.get(index) !== thread) return;
+    this.threads.delete(index);
+    if (this.stopping || !thread.ready) return;
+    this.options.log.error({ thread: index, why }, "worker thread died; replacing it");
+    setTimeout(() => {
+      if (!this.stopping) this.startThread(index).catch((error: unknown) => this.options.log.error({ err: error }, "worker thread could not be replaced"));
+    }, RESPAWN_MS);
+  }
+
+  private endSilent(silenceMax: number): void {
+    for (const [index, thread] of this.threads) {
+      if (!thread.ready || Date.now() - thread.lastBeat < silenceMax) continue;
+      thread.worker.terminate();
+      this.died(index, thread, `silent for more than ${silenceMax / 1000} s`);
+    }
+  }
+
+  /** Drains all threads within their budget; ends those that do not answer. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    if (this.watchdog) clearInterval(this.watchdog);
+    const threads = [...this.threads.values()];
+    for (const { worker } of threads) worker.postMessage({ kind: "stop" } satisfies ToThread);
+    await Promise.race([Promise.all(threads.map((thread) => thread.stopped)), Bun.sleep(graceMs + 3000)]);
+    for (const { worker } of threads) worker.terminate();
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Entry of a worker thread: opens its own connections, runs the claim loop, says that it is alive. It never decides about
+ * the process; the pool in the main thread starts, watches and replaces it.
+ */
+import { connectDatabase, endDatabase } from "../db/connect.ts";
+import { createEmbedder } from "../embed/provider.ts";
+import { errorToData } from "../errors.ts";
+import { createLog } from "../log.ts";
+import { Batcher } from "../pipeline/batch.ts";
+import { connectorCache } from "../pipeline/connectors.ts";
+import type { IngestContext } from "../pipeline/context.ts";
+import { embedDocuments } from "../pipeline/embed.ts";
+import { swapBatch } from "../pipeline/swap.ts";
+import { Wake } from "../queue/wake.ts";
+import { openObjectStore } from "../store/objects.ts";
+import { ConvertChild, convertAnywhere } from "./isolate.ts";
+import { startJanitor } from "./janitor.ts";
+import { WorkerLoop } from "./loop.ts";
+import type { FromThread, StartMessage, ToThread } from "./message.ts";
+
+declare const self: Worker;
+
+const BEAT_MS = 1000;
+/** Chunks in one swap transaction, about; keeps a batch of large documents short. */
+const SWAP_CHUNKS_MAX = 1500;
+const say = (message: FromThread): void => self.postMessage(message);
+
+let stop: ((graceMs: number) => void) | null = null;
+let shutdownMs = 0;
+
+self.onmessage = (event: MessageEvent<ToThread>) => {
+  const message = event.data;
+  if (message.kind === "stop") return stop?.(shutdownMs);
+  shutdownMs = message.config.worker.shutdownMs;
+  run(message).then(
+    () => say({ kind: "stopped" }),
+    (error: unknown) => say({ kind: "fatal", error: errorToData(error) }),
+  );
+};
+
+async function run(start: StartMessage): Promise<void> {
+  const { config } = start;
+  const log = createLog(config.logLevel, { worker: start.name });
+  const sql = connectDatabase(start.database);
+  const objects = await openObjectStore(config.objects);
+  const embedder = createEmbedder(config.embeddings);
+  const child = new ConvertChild({ command: start.childCommand, deadlineMs: config.convert.deadlineMs, memoryMaxBytes: config.convert.memoryMaxBytes });
+  const context: IngestContext = {
+    config,
+    sql,
+    objects,
+    embedder,
+    log,
+    connectorOf: connectorCache(config, sql, objects, start.fileCatalogRoots),
+    convert: (request, signal) => convertAnywhere(request, child, signal),
+    swap: new Batcher((documents) => swapBatch(sql, documents, embedder.model), {
+      max: 64,
+      keyOf: (document) => document.tenantId,
+      weigh: (document) => document.chunks.length,
+      weightMax: SWAP_CHUNKS_MAX,
+      concurrency: 1,
+    }),
+    embed: new Batcher((requests) => embedDocuments(requests, embedder, sql, log), {
+      max: 64,
+      keyOf: (request) => request.document.tenantId,
+      concurrency: embedder.semantic ? 2 : 1,
+    }),
+  };
+  const wake = new Wake(config.database.url ? sql : null);
+  const loop = new WorkerLoop(context, wake, start.name);
+  const janitor = start.janitor ? startJanitor(context, wake) : null;
+  stop = (graceMs) => loop.stop(graceMs);
+  const beat = setInterval(() => say({ kind: "beat", running: loop.runningCount }), BEAT_MS);
+  say({ kind: "ready" });
+  try {
+    await loop.run();
+  } finally {
+    clearInterval(beat);
+    await janitor?.stop();
+    await child.close();
+    wake.close();
+    await objects.close();
+    await endDatabase(sql);
+  }
+}
