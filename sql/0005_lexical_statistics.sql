@@ -1,11 +1,14 @@
--- What lexical ranking knows about a tenant's words without counting them for each query.
+-- What search needs beside the rows themselves: cheap access to them, and what is known about a tenant's words.
 
--- Ranking reads the tsvector of each candidate several times: uncompressed and in the row itself, that costs nothing.
+-- Ranking reads the tsvector of each candidate several times, and exact search every vector of a tenant: uncompressed
+-- and in the row itself, that costs nothing.
 ALTER TABLE chunk_fts ALTER COLUMN tsv SET STORAGE EXTERNAL;
 ALTER TABLE chunk_fts SET (toast_tuple_target = 8160);
+ALTER TABLE chunk_vectors SET (toast_tuple_target = 8160);
 
--- Which configurations a tenant's documents use, by a loose index scan.
+-- Which configurations a tenant's documents use, by a loose index scan; and whether it has hidden ones at all.
 CREATE INDEX documents_by_fts_config ON documents (tenant_id, fts_config);
+CREATE INDEX documents_hidden ON documents (tenant_id) WHERE hidden;
 
 CREATE TABLE lexical_statistics (
   tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,

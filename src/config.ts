@@ -8,6 +8,8 @@ import { availableParallelism } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import * as v from "valibot";
 import { InputError } from "./errors.ts";
+import type { LogLevel } from "./log.ts";
+import type { ObjectsConfig } from "./store/objects.ts";
 
 /** Variables whose value may be given as a file path in NAME_FILE. */
 const SECRETS = ["DATABASE_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "EMBEDDINGS_API_KEY", "SECRET_KEY"] as const;
@@ -36,7 +38,7 @@ const Environment = v.object({
   HOST: v.optional(text, "127.0.0.1"),
   PORT: integer(8100, 0, 65535),
   WORKER_THREADS: integer(Math.max(1, availableParallelism()), 1, 128),
-  LOG_LEVEL: v.optional(v.picklist(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), "info"),
+  LOG_LEVEL: v.optional(v.picklist(["trace", "debug", "info", "warn", "error", "fatal", "silent"])),
 
   S3_ENDPOINT: v.optional(httpUrl),
   S3_REGION: v.optional(text),
@@ -120,7 +122,7 @@ function crossChecks(env: v.InferOutput<typeof Environment>): string[] {
  * Reads and checks the configuration.
  * @throws InputError `config.invalid` whose message lists every fault, a line each.
  */
-export function readConfig(env: Record<string, string | undefined> = process.env) {
+export function readConfig(defaultLogLevel: LogLevel = "info", env: Record<string, string | undefined> = process.env) {
   const faults: string[] = [];
   // An empty variable means "not set": unit files and compose files cannot unset one.
   const given = Object.fromEntries(Object.entries(withSecretFiles(env, faults)).filter(([, value]) => value !== ""));
@@ -130,37 +132,34 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   else faults.push(...crossChecks(parsed.output));
   if (!parsed.success || faults.length > 0)
     throw new InputError("config.invalid", `The configuration has ${faults.length} fault(s):\n${faults.map((f) => `  ${f}`).join("\n")}`);
-  return shape(parsed.output);
+  return shape(parsed.output, defaultLogLevel);
 }
 
-function shape(env: v.InferOutput<typeof Environment>) {
+const s3AccessOf = (env: v.InferOutput<typeof Environment>) => ({
+  endpoint: env.S3_ENDPOINT,
+  region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",
+  accessKeyId: env.S3_ACCESS_KEY_ID,
+  secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+});
+
+function objectsOf(env: v.InferOutput<typeof Environment>, dataDir: string): ObjectsConfig {
+  const localRoot = `${dataDir}/objects`;
+  if (!env.S3_BUCKET_RAW || !env.S3_BUCKET_MARKDOWN) return { kind: "local", root: localRoot };
+  return { kind: "s3", ...s3AccessOf(env), bucketRaw: env.S3_BUCKET_RAW, bucketMarkdown: env.S3_BUCKET_MARKDOWN, localRoot };
+}
+
+function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel) {
   const dataDir = resolve(env.DATA_DIR);
   const provider = env.EMBEDDINGS_PROVIDER ?? (env.EMBEDDINGS_URL || env.EMBEDDINGS_MODEL ? "openai" : "hash");
   return {
     dataDir,
-    logLevel: env.LOG_LEVEL,
+    logLevel: env.LOG_LEVEL ?? defaultLogLevel,
     http: { host: env.HOST, port: env.PORT },
     /** `url` is null in embedded mode. */
     database: { url: env.DATABASE_URL ?? null, poolMax: env.DATABASE_POOL_MAX },
-    objects: env.S3_BUCKET_RAW
-      ? {
-          kind: "s3" as const,
-          endpoint: env.S3_ENDPOINT ?? null,
-          region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",
-          accessKeyId: env.S3_ACCESS_KEY_ID ?? null,
-          secretAccessKey: env.S3_SECRET_ACCESS_KEY ?? null,
-          bucketRaw: env.S3_BUCKET_RAW,
-          bucketMarkdown: env.S3_BUCKET_MARKDOWN as string,
-          localRoot: `${dataDir}/objects`,
-        }
-      : { kind: "local" as const, localRoot: `${dataDir}/objects` },
+    objects: objectsOf(env, dataDir),
     /** Access to S3 prefixes that serve as catalogs; the same account as the object store. */
-    s3Source: {
-      endpoint: env.S3_ENDPOINT ?? null,
-      region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",
-      accessKeyId: env.S3_ACCESS_KEY_ID ?? null,
-      secretAccessKey: env.S3_SECRET_ACCESS_KEY ?? null,
-    },
+    s3Source: s3AccessOf(env),
     embeddings: {
       provider,
       url: env.EMBEDDINGS_URL ?? null,

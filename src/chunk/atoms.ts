@@ -103,6 +103,7 @@ class Cutter {
   readonly atoms: Atom[] = [];
   private block = 0;
   private type: AtomType = "paragraph";
+  private measured = { start: -1, end: -1, units: 0 };
 
   constructor(
     private readonly parsed: ParsedMarkdown,
@@ -303,7 +304,7 @@ class Cutter {
       charEnd: range.end,
       block: this.block,
       type: this.type,
-      units: tokenUnits(this.parsed.markdown, range.start, range.end),
+      units: this.unitsOf(range),
       gapUnits: 0,
       breakCost: range.breakCost,
       opening: frame.opening,
@@ -328,8 +329,17 @@ class Cutter {
   }
 
   private fits(range: Range, frame: Frame): boolean {
-    const units = tokenUnits(this.parsed.markdown, range.start, range.end);
-    return units + frame.openingUnits + frame.closingUnits <= this.budget;
+    return this.unitsOf(range) + frame.openingUnits + frame.closingUnits <= this.budget;
+  }
+
+  /** Measuring is most of the chunker's work, and a range that fits is added next: the last one is remembered. */
+  private unitsOf(range: Range): number {
+    const { measured } = this;
+    if (measured.start !== range.start || measured.end !== range.end) {
+      const units = tokenUnits(this.parsed.markdown, range.start, range.end);
+      this.measured = { start: range.start, end: range.end, units };
+    }
+    return this.measured.units;
   }
 
   private lineEndAt(start: number, end: number): number {

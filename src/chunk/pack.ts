@@ -66,42 +66,45 @@ function chooseEnd(atoms: Atom[], costs: Costs, first: number, markdown: string,
     if (units < low) lowest = end + 1;
   }
   if (lastFitting === length) return length;
-  const inWindow = best(atoms, costs, first, lowest, lastFitting, markdown, sizes);
-  if (inWindow && atoms[inWindow]!.breakCost <= BREAK.sentence) return inWindow;
-  const wider = best(atoms, costs, first, first + 1, lastFitting, markdown, sizes);
-  return wider ?? lastFitting;
+  const usable = (end: number): boolean =>
+    costs.of(first, end) <= sizes.budget &&
+    costs.of(first, end) >= sizes.min &&
+    costs.of(end, length) >= sizes.min;
+  const inWindow = best(atoms, lowest, lastFitting, usable, (end) => hashAt(markdown, atoms[end]!));
+  if (inWindow !== null && atoms[inWindow]!.breakCost <= BREAK.sentence) return inWindow;
+  // Rather a smaller chunk than a torn sentence; then as large a one as can be.
+  const wider = best(atoms, first + 1, lastFitting, usable, (end) => -end);
+  if (wider === null) return inWindow ?? lastFitting;
+  return inWindow !== null && atoms[inWindow]!.breakCost <= atoms[wider]!.breakCost ? inWindow : wider;
 }
 
-/** The best border in `[from, to]`, or null if there is none that leaves enough on both sides. */
+/** The usable border in `[from, to]` of lowest break cost, among equals the one of lowest rank; null if none is. */
 function best(
   atoms: Atom[],
-  costs: Costs,
-  first: number,
   from: number,
   to: number,
-  markdown: string,
-  sizes: PackSizes,
+  usable: (end: number) => boolean,
+  rank: (end: number) => number,
 ): number | null {
   let chosen: number | null = null;
   let chosenCost = Number.POSITIVE_INFINITY;
-  let chosenHash = 0;
+  let chosenRank = 0;
   for (let end = from; end <= to; end++) {
-    if (costs.of(first, end) > sizes.budget || costs.of(first, end) < sizes.min) continue;
-    if (costs.of(end, atoms.length) < sizes.min) continue;
     const cost = atoms[end]!.breakCost;
-    if (cost > chosenCost) continue;
-    const hash = hashAt(markdown, atoms[end]!.charStart, atoms[end]!.charEnd);
-    if (cost === chosenCost && hash >= chosenHash) continue;
+    if (cost > chosenCost || !usable(end)) continue;
+    const own = rank(end);
+    if (cost === chosenCost && own > chosenRank) continue;
     chosen = end;
     chosenCost = cost;
-    chosenHash = hash;
+    chosenRank = own;
   }
   return chosen;
 }
 
-/** FNV-1a of the first 48 characters. */
-function hashAt(text: string, start: number, end: number): number {
+/** FNV-1a of the first 48 characters of an atom. */
+function hashAt(text: string, atom: Atom): number {
+  const end = Math.min(atom.charEnd, atom.charStart + 48);
   let hash = 0x811c9dc5;
-  for (let at = start; at < Math.min(end, start + 48); at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  for (let at = atom.charStart; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
 }

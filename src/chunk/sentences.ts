@@ -3,6 +3,7 @@
  * times as much, and knows nothing of code spans. A missed boundary only makes a passage longer; a wrong one tears a
  * sentence, so doubtful cases (initials, ordinals, abbreviations) are no boundary.
  */
+import { afterCodeSpan } from "../markdown/code_span.ts";
 
 /** Words that a period abbreviates, lower case without it; English, German, French, Spanish, Italian, Portuguese, Dutch. */
 const ABBREVIATIONS = new Set(
@@ -89,23 +90,4 @@ function isAbbreviated(text: string, start: number, mark: number): boolean {
   if (word.length === 1) return /[\p{L}\p{N}]/u.test(word);
   if (/^\d{2}$/.test(word)) return true;
   return ABBREVIATIONS.has(word.toLowerCase());
-}
-
-/** The offset behind the code span that opens at `at`, or behind its backticks when nothing closes them. */
-function afterCodeSpan(text: string, at: number, end: number, unclosed: Set<number>): number {
-  let open = at;
-  while (open < end && text.charCodeAt(open) === BACKTICK) open++;
-  const length = open - at;
-  if (unclosed.has(length)) return open;
-  let scan = open;
-  while (scan < end) {
-    const tick = text.indexOf("`", scan);
-    if (tick < 0 || tick >= end) break;
-    let close = tick;
-    while (close < end && text.charCodeAt(close) === BACKTICK) close++;
-    if (close - tick === length) return close;
-    scan = close;
-  }
-  unclosed.add(length);
-  return open;
 }

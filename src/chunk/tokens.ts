@@ -1,7 +1,8 @@
 /**
  * Estimates how many tokens an embedding model makes of a text, without a tokenizer: one pass over the characters with
  * costs per kind of run, fitted to BERT's WordPiece (the 512-token models) and cl100k (the hosted ones), leaning to the
- * dearer of the two where they differ, since a model refuses or silently cuts what exceeds its window.
+ * dearer of the two where they differ, since a model refuses or silently cuts what exceeds its window. Other scripts and
+ * languages are priced between the multilingual vocabularies and cl100k: no English WordPiece model reads them.
  * Cutting a text anywhere never lowers its cost: the costs of the pieces add up to at least that of the whole. The
  * chunker relies on it to hold its hard limit by adding up.
  */

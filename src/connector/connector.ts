@@ -101,6 +101,8 @@ export interface Connector {
   readonly sourceTypes: readonly SourceType[];
   /** False when a setting is missing without which nothing can be reached. */
   isConfigured(): boolean;
+  /** What of the config can be checked on this machine, e.g. that a folder is allowed; throws like `list` would. */
+  checkConfig?(): void;
   list(context: ListContext): Listing;
   /** Throws PermanentError `connector.gone`, `connector.too_large`, `connector.forbidden`; TransientError, SnoozeError. */
   fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched>;

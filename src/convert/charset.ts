@@ -151,10 +151,18 @@ function byPairs(bytes: Uint8Array): DecodedText | null {
 
 /** More than a stray control character: a sign of UTF-16, or of no text at all. */
 function hasControls(bytes: Uint8Array): boolean {
-  const sample = bytes.subarray(0, 4096);
+  const length = Math.min(bytes.length, 4096);
+  return countControls(bytes, length) * 50 > length;
+}
+
+/** How many of the first `length` bytes are control characters that no text has; tab to CR and escape do occur. */
+export function countControls(bytes: Uint8Array, length: number): number {
   let controls = 0;
-  for (const byte of sample) if (byte < 9 || (byte > 13 && byte < 27) || (byte > 27 && byte < 32)) controls++;
-  return controls * 50 > sample.length;
+  for (let at = 0; at < length; at++) {
+    const byte = bytes[at]!;
+    if (byte < 32 && (byte < 9 || byte > 13) && byte !== 27) controls++;
+  }
+  return controls;
 }
 
 function byDeclaration(bytes: Uint8Array, declared: string): DecodedText | null {

@@ -37,7 +37,7 @@ export function zipKind(bytes: Uint8Array): ZipKind | null {
 /** Looks entry names up in the central directory; in a truncated archive, in the local headers instead. */
 function entryFinder(buffer: Buffer): (prefix: string) => boolean {
   const names: string[] = [];
-  const end = buffer.lastIndexOf("PK\x05\x06", undefined, "latin1");
+  const end = buffer.lastIndexOf("PK\x05\x06", buffer.length, "latin1");
   let at = end >= 0 && end + 22 <= buffer.length ? buffer.readUInt32LE(end + 16) : buffer.length;
   while (names.length < 20_000 && at + 46 <= buffer.length && buffer.readUInt32LE(at) === 0x02014b50) {
     const length = buffer.readUInt16LE(at + 28);

@@ -5,9 +5,10 @@
  * plain text, source code) goes by its name, then by the look of its content.
  */
 import type { ErrorCode } from "../errors.ts";
-import { isWideText } from "./charset.ts";
-import type { Format, Warning } from "./converted.ts";
+import { countControls, isWideText } from "./charset.ts";
+import { FORMATS, type Format, type Warning } from "./converted.ts";
 import { binaryKind, oleKind, zipKind } from "./signature.ts";
+import { extensionOf, sourceLanguage } from "./source_language.ts";
 
 export interface Recognised {
   format: Format;
@@ -60,20 +61,15 @@ const MEDIA_TYPES: Record<string, Format> = {
   "application/pdf": "pdf",
 };
 
-/** Lower-case extension of a file name without its dot, or "". */
-export function extensionOf(name: string): string {
-  return /[^/\\]\.([^./\\]{1,16})$/.exec(name)?.[1]?.toLowerCase() ?? "";
-}
-
 /**
  * The format of a file by its content, name and media type.
  * @param name file name or path; only its extension counts.
  * @param mediaType as a transport declared it, parameters allowed.
  */
-export function sniffFormat(bytes: Uint8Array, name = "", mediaType = ""): Recognised | Refused {
+export function sniffFormat(bytes: Uint8Array, name = "", mediaType?: string | null): Recognised | Refused {
   if (bytes.length === 0) return { unsupported: "an empty file", code: "convert.empty" };
   const extension = extensionOf(name);
-  const declared = EXTENSIONS[extension] ?? MEDIA_TYPES[mediaType.split(";")[0]!.trim().toLowerCase()];
+  const declared = declaredFormat(name, mediaType);
   const container = sniffContainer(bytes, declared);
   if (container) return "format" in container ? withMismatch(container.format, declared, extension) : container;
   if (extension === "svg") return unsupported("an SVG image");
@@ -81,6 +77,10 @@ export function sniffFormat(bytes: Uint8Array, name = "", mediaType = ""): Recog
   const head = textHead(bytes);
   const format = sniffText(head, declared, extension);
   return format === "mhtml" ? unsupported("a web archive (MHTML)") : withMismatch(format, declared, extension);
+}
+
+function declaredFormat(name: string, mediaType?: string | null): Format | undefined {
+  return EXTENSIONS[extensionOf(name)] ?? MEDIA_TYPES[mediaType?.split(";")[0]!.trim().toLowerCase() ?? ""];
 }
 
 function unsupported(what: string): Refused {
@@ -128,10 +128,8 @@ function isPdf(bytes: Uint8Array, declared: Format | undefined): boolean {
 
 /** More than a stray control character in the first 64 KB. One NUL in a long text is an accident, not a format. */
 function isBinary(bytes: Uint8Array): boolean {
-  const sample = bytes.subarray(0, 1 << 16);
-  let controls = 0;
-  for (const byte of sample) if (byte < 9 || (byte > 13 && byte < 27) || (byte > 27 && byte < 32)) controls++;
-  return controls > 0 && controls * 200 > sample.length;
+  const length = Math.min(bytes.length, 1 << 16);
+  return countControls(bytes, length) * 200 > length;
 }
 
 function latin(bytes: Uint8Array): string {
@@ -161,13 +159,10 @@ function sniffText(head: string, declared: Format | undefined, extension: string
   if (declared === "text") return "text";
   if (PAGE_START.test(start)) return "html";
   if (declared === "markdown" || declared === "html") return declared;
-  if (!CODE_EXTENSIONS.has(extension) && FRAGMENT_START.test(start)) return "html";
+  if (sourceLanguage(extension) === null && FRAGMENT_START.test(start)) return "html";
   if (extension !== "" && !declared) return "text";
   return looksLikeMarkdown(head) ? "markdown" : "text";
 }
-
-/** Extensions that are surely no HTML, whatever tag they start with. */
-const CODE_EXTENSIONS = new Set(["xml", "vue", "svelte", "jsx", "tsx", "php", "jsp", "erb", "hbs", "xsl", "xslt"]);
 
 /** Skips white space, comments and an XML declaration. */
 function afterPrologue(head: string): string {
@@ -186,4 +181,10 @@ function afterPrologue(head: string): string {
 function looksLikeMarkdown(head: string): boolean {
   const signs = [/^#{1,6} \S/m, /^(?:```|~~~)/m, /\[[^\]\n]+\]\([^)\s]+\)/, /^(?:[-*+]|\d+\.) \S/m, /\*\*[^*\n]+\*\*/, /^\|?[ :-]*-{3,}[ :|-]*\|/m];
   return signs.filter((sign) => sign.test(head)).length >= 2;
+}
+
+/** Where a file will probably be parsed, by its name alone: a hint for the queue before there are bytes to look at. */
+export function guessLane(name: string, mediaType?: string | null): "inline" | "isolated" {
+  const format = declaredFormat(name, mediaType);
+  return format && FORMATS[format].isolated ? "isolated" : "inline";
 }

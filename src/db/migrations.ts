@@ -6,6 +6,7 @@ import sql0001 from "../../sql/0001_tenancy.sql" with { type: "text" };
 import sql0002 from "../../sql/0002_queue.sql" with { type: "text" };
 import sql0003 from "../../sql/0003_sources.sql" with { type: "text" };
 import sql0004 from "../../sql/0004_documents.sql" with { type: "text" };
+import sql0005 from "../../sql/0005_lexical_statistics.sql" with { type: "text" };
 
 export interface Migration {
   version: number;
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, name: "0002_queue", text: sql0002 },
   { version: 3, name: "0003_sources", text: sql0003 },
   { version: 4, name: "0004_documents", text: sql0004 },
+  { version: 5, name: "0005_lexical_statistics", text: sql0005 },
 ];
 
 /** The schema this binary works with. */

@@ -5,6 +5,8 @@
  * something as a whole (`get_user_id`, `CVE-2024-1234`, `src/hash.ts`, `1.2.3`) are kept beside their words as lexemes
  * of their own, so that the exact name outranks its parts.
  */
+import { segmentForFts } from "./segment.ts";
+
 export interface FtsText {
   /** Lower-case words separated by single spaces, for `to_tsvector`. */
   words: string;
@@ -27,8 +29,6 @@ const COMPOUND =
   /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:::|->|[._\-/\\:@#+])[\p{L}\p{N}_][\p{L}\p{N}\p{M}]*)+|(?<![\p{L}\p{N}])\p{L}(?:\+\+|#)/gu;
 /** Letters joined by hyphens alone are ordinary language, not a name. */
 const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*$/u;
-/** Scripts whose words are not separated by spaces: Chinese, Japanese, Korean particles, Thai and its neighbours. */
-const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const HUMP = /(\p{Ll}|\p{N})(?=\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu;
 const HAS_HUMP = /\p{Ll}\p{Lu}/u;
 
@@ -37,7 +37,7 @@ export function ftsText(text: string, maxLength = MAX_TEXT_LENGTH): FtsText {
   const bounded = text.length > maxLength ? text.slice(0, maxLength) : text;
   const plain = bounded.normalize("NFKC");
   const names = collectNames(plain);
-  const spaced = UNSPACED.test(plain) ? segmentForFts(plain) : plain;
+  const spaced = segmentForFts(plain);
   const words: string[] = [];
   for (const word of spaced.match(WORD) ?? []) {
     if (word.length > MAX_WORD_LENGTH) continue;
@@ -64,5 +64,3 @@ function collectNames(text: string): string[] {
 function addName(names: Set<string>, name: string): void {
   if (name.length <= MAX_NAME_LENGTH && !HYPHENATED_WORDS.test(name)) names.add(name.toLowerCase());
 }
-
-const segmentForFts = (t: string) => t; // TEMP

@@ -3,7 +3,7 @@
  * the grammar that the Markdown rules rely on. Lists hold items only, containers hold blocks only, a table cell holds
  * one line. Inside table cells and headings, where Markdown allows no blocks, block ends become breaks or blanks.
  */
-import { buildInline, CODE, STRONG, type Link, type Piece } from "./inline_run.ts";
+import { buildInline, CODE, type Link, type Piece, STRONG } from "./inline_run.ts";
 import { type Attributes, type BlockName, NeutralNode } from "./neutral.ts";
 
 /** Structure nested deeper than this is flattened: readers cannot follow it, and rules recurse. */
@@ -55,7 +55,13 @@ export class BlockBuilder {
 
   /** An image, or a reference to a footnote. */
   atom(kind: "image" | "note", node: NeutralNode): void {
-    this.pieces.push({ kind, text: "", marks: kind === "image" ? this.marks & ~CODE : 0, link: kind === "image" ? this.link : null, node });
+    this.pieces.push({
+      kind,
+      text: "",
+      marks: kind === "image" ? this.marks & ~CODE : 0,
+      link: kind === "image" ? this.link : null,
+      node,
+    });
   }
 
   /** Ends the current paragraph, if there is one. */
@@ -65,10 +71,20 @@ export class BlockBuilder {
       this.text(" ", 0);
       return;
     }
+    const item = this.freshText;
+    if (item) takeTask(item.first, item.node);
     const pieces = this.pieces;
     this.pieces = [];
     if (this.cell) this.flushIntoCell(this.cell, pieces);
     else for (const paragraph of splitParagraphs(pieces)) this.appendInline("P", paragraph);
+  }
+
+  /** The current item and its first text, if that is about to become the item's first paragraph. */
+  private get freshText(): { node: NeutralNode; first: Piece } | null {
+    const node = this.container;
+    if (this.inCell || node.nodeName !== "LI" || node.firstChild || node.attributes.task) return null;
+    const first = this.pieces.find((piece) => piece.kind !== "text" || piece.text.trim() !== "");
+    return first?.kind === "text" ? { node, first } : null;
   }
 
   private flushIntoCell(cell: Piece[], pieces: Piece[]): void {
@@ -165,12 +181,12 @@ export class BlockBuilder {
     };
   }
 
-  /** Opens a table cell of the current row. Cells of tables in cells are text of the outer cell. */
-  openCell(attributes: Attributes): () => void {
-    this.flush();
-    if (this.inCell || this.inHeading) {
+  /** Opens a cell of a row. Cells of tables in cells are text of the outer cell. */
+  openCell(row: NeutralNode | null, attributes: Attributes): () => void {
+    if (!row || this.inCell || this.inHeading) {
       return () => this.text("  ", 0);
     }
+    this.flush();
     const cell: Piece[] = [];
     this.cell = cell;
     return () => {
@@ -178,7 +194,7 @@ export class BlockBuilder {
       this.cell = null;
       const node = NeutralNode.element("TD", attributes);
       for (const child of buildInline(cell, { breaks: "tag" })) node.append(child);
-      this.container.append(node);
+      row.append(node);
     };
   }
 
@@ -214,7 +230,12 @@ export class BlockBuilder {
       node,
       end: () => {
         this.flush();
-        [this.container, this.cell, this.heading, this.pieces] = [saved.container, saved.cell, saved.heading, saved.pieces];
+        [this.container, this.cell, this.heading, this.pieces] = [
+          saved.container,
+          saved.cell,
+          saved.heading,
+          saved.pieces,
+        ];
       },
     };
   }
@@ -224,6 +245,14 @@ function numberOf(list: NeutralNode, value: number | undefined): Attributes {
   if (list.nodeName !== "OL") return {};
   const last = list.lastChild?.attributes.number;
   return { number: value ?? (last === undefined ? (list.attributes.start ?? 1) : last + 1) };
+}
+
+/** Word processors and wikis write tasks with box characters. */
+function takeTask(first: Piece, item: NeutralNode): void {
+  const box = /^\s*([☐☑☒])[\ufe0e\ufe0f]?(?:\s+|$)/u.exec(first.text);
+  if (!box) return;
+  item.attributes.task = box[1] === "☐" ? "open" : "done";
+  first.text = first.text.slice(box[0].length);
 }
 
 /** More than one paragraph, or anything but lists after it, needs blank lines. */

@@ -53,9 +53,9 @@ export interface Block {
   fence: Fence | null;
 }
 
-/** A stretch of source that holds inline Markdown, or raw HTML of block level. */
+/** A stretch of source that holds inline Markdown, a table of it, or raw HTML of block level. */
 export interface Leaf {
-  kind: "inline" | "html";
+  kind: "inline" | "table" | "html";
   charStart: number;
   charEnd: number;
 }
@@ -206,7 +206,8 @@ class BlockReader {
   }
 
   private finishLeaf(block: Block, closeType: string): Block {
-    this.leaves.push({ kind: "inline", charStart: block.charStart, charEnd: block.charEnd });
+    const kind = block.kind === "table" ? "table" : "inline";
+    this.leaves.push({ kind, charStart: block.charStart, charEnd: block.charEnd });
     while (this.tokens[this.next++]!.type !== closeType);
     return block;
   }

@@ -107,7 +107,9 @@ export function escapeText(text: string): string {
 
 /** Makes inline Markdown fit into one cell of a GFM table: pipes escaped, line ends as `<br>`. */
 export function escapeTableCell(markdown: string): string {
-  const oneLine = /[\r\n]/.test(markdown) ? markdown.trim().replace(/\\?[ \t]*(?:\r\n|\r|\n)+[ \t]*/g, "<br>") : markdown.trim();
+  const oneLine = /[\r\n]/.test(markdown)
+    ? markdown.trim().replace(/\\?[ \t]*(?:\r\n|\r|\n)+[ \t]*/g, "<br>")
+    : markdown.trim();
   return oneLine.replace(/\|/g, "\\|");
 }
 
@@ -151,5 +153,10 @@ export function linkDestination(url: string): string {
 /** A link title with its quotes and a blank before it, or "" without a title. */
 export function linkTitle(title: string | null | undefined): string {
   const text = title?.replace(/\s+/g, " ").trim();
-  return text ? ` "${text.replace(/\\(?=[!-/:-@[-`{-~])/g, "\\\\").replace(/"/g, '\\"').replace(/&(?=#?\w+;)/g, "\\&")}"` : "";
+  return text
+    ? ` "${text
+        .replace(/\\(?=[!-/:-@[-`{-~])/g, "\\\\")
+        .replace(/"/g, '\\"')
+        .replace(/&(?=#?\w+;)/g, "\\&")}"`
+    : "";
 }

@@ -9,7 +9,8 @@ const LANGUAGE_CLASS = /(?:^|\s)(?:language|lang|highlight-source|highlight)[-:]
 const BRUSH = /brush\s*:\s*([\w+#.-]+)/i;
 /** pandoc and highlight.js name the language as a class of its own beside these. */
 const MARKER_CLASS = /(?:^|\s)(?:sourceCode|hljs|src-block|prettyprint)(?:\s|$)/;
-const NO_LANGUAGE = /^(?:sourceCode|hljs|src-block|prettyprint|linenums|numberSource|numberLines|code|codehilite|highlight|none|text|plain(?:text)?|nohighlight|no-highlight|default|copy)$/i;
+const NO_LANGUAGE =
+  /^(?:sourceCode|hljs|src-block|prettyprint|linenums|numberSource|numberLines|code|codehilite|highlight|none|text|plain(?:text)?|nohighlight|no-highlight|default|copy)$/i;
 const LINE_ELEMENTS: ReadonlySet<string> = new Set(["DIV", "P", "LI", "TR"]);
 const GUTTER_CLASS = /(?:^|\s)(?:gutter|linenos?|lineno|line-numbers?-rows|hljs-ln-numbers|blob-num)(?:\s|$)/;
 
@@ -38,7 +39,10 @@ function onlyChildOf(box: HtmlNode): boolean {
 }
 
 function ownLanguage(element: HtmlElement): string {
-  const data = element.getAttribute("data-language") ?? element.getAttribute("data-lang") ?? element.getAttribute("data-code-lang");
+  const data =
+    element.getAttribute("data-language") ??
+    element.getAttribute("data-lang") ??
+    element.getAttribute("data-code-lang");
   if (data && /^[\w+#.-]+$/.test(data)) return known(data);
   const classes = element.getAttribute("class") ?? "";
   const named = (LANGUAGE_CLASS.exec(classes) ?? BRUSH.exec(classes))?.[1];
@@ -59,7 +63,10 @@ export function codeOf(pre: HtmlElement): string {
   while (node && node !== pre) {
     if (node.nodeType === 3 || node.nodeType === 4) code += node.nodeValue ?? "";
     else if (node.nodeName === "BR") code += "\n";
-    const skip = node.nodeType === 1 && (isHidden(node as HtmlElement, node.nodeName) || GUTTER_CLASS.test((node as HtmlElement).getAttribute("class") ?? ""));
+    const skip =
+      node.nodeType === 1 &&
+      (isHidden(node as HtmlElement, node.nodeName) ||
+        GUTTER_CLASS.test((node as HtmlElement).getAttribute("class") ?? ""));
     if (node.firstChild && !skip) {
       node = node.firstChild;
       continue;

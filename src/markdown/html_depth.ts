@@ -4,7 +4,8 @@
  */
 
 /** Elements that HTML closes by itself, or that have no content: a row of them does not nest. */
-const NOT_NESTING = /^(?:p|li|dt|dd|td|th|tr|thead|tbody|tfoot|option|optgroup|br|hr|img|input|meta|link|area|base|col|embed|param|source|track|wbr|rt|rp)$/i;
+const NOT_NESTING =
+  /^(?:p|li|dt|dd|td|th|tr|thead|tbody|tfoot|option|optgroup|br|hr|img|input|meta|link|area|base|col|embed|param|source|track|wbr|rt|rp)$/i;
 const TAG = /<(\/?)([a-zA-Z][^\s/<>]*)[^<>]*>/g;
 
 /** The HTML with all tags deeper than `max` removed, and whether there were any. */

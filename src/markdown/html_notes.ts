@@ -14,7 +14,8 @@ export interface Notes {
 }
 
 const NOTE_ELEMENTS = /^(?:LI|P|DIV|ASIDE|DD|TR|SECTION|SPAN)$/;
-const MARK_TEXT = /^[[(]?(?:\d{1,4}|[a-zA-Z]{1,2}|[ivxlcdm]{1,6}|[*†‡§¶]{1,3}|(?:note|nb|fn|lower-alpha|n)\.? ?\d{1,4})[\])]?$/i;
+const MARK_TEXT =
+  /^[[(]?(?:\d{1,4}|[a-zA-Z]{1,2}|[ivxlcdm]{1,6}|[*†‡§¶]{1,3}|(?:note|nb|fn|lower-alpha|n)\.? ?\d{1,4})[\])]?$/i;
 const MARK_CLASS = /footnote|noteref|endnote|(?:^|\s|-)fn(?:\s|-|$)/i;
 /** A back link stands this deep in its note at most. */
 const CLIMB_MAX = 12;
@@ -35,7 +36,9 @@ export function findNotes(localLinks: readonly HtmlElement[], byId: (id: string)
     if (backLinks.has(link) || !looksLikeMark(link)) continue;
     const body = byId(targetOf(link));
     if (!body || !NOTE_ELEMENTS.test(body.nodeName) || isInside(link, body)) continue;
-    const back = idsOf(link).flatMap((id) => linksTo.get(id) ?? []).filter((other) => isInside(other, body));
+    const back = idsOf(link)
+      .flatMap((id) => linksTo.get(id) ?? [])
+      .filter((other) => isInside(other, body));
     if (back.length === 0) continue;
     const label = bodies.get(body) ?? String(bodies.size + 1);
     bodies.set(body, label);

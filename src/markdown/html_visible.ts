@@ -5,11 +5,29 @@
 import type { HtmlElement } from "@mixmark-io/domino";
 
 const NEVER_SHOWN: ReadonlySet<string> = new Set([
-  "SCRIPT", "STYLE", "TEMPLATE", "NOSCRIPT", "HEAD", "TITLE", "META", "LINK", "BASE", "DATALIST", "RP", "PARAM", "SOURCE", "TRACK", "DEFS", "DESC", "METADATA", "SYMBOL",
+  "SCRIPT",
+  "STYLE",
+  "TEMPLATE",
+  "NOSCRIPT",
+  "HEAD",
+  "TITLE",
+  "META",
+  "LINK",
+  "BASE",
+  "DATALIST",
+  "RP",
+  "PARAM",
+  "SOURCE",
+  "TRACK",
+  "DEFS",
+  "DESC",
+  "METADATA",
+  "SYMBOL",
 ]);
 const HIDING_STYLE = /display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all/i;
 /** Classes of the small links that documentation generators put beside headings. */
-const HEADING_ANCHOR = /(?:^|\s)(?:headerlink|heading-?anchor|header-?anchor|anchor(?:-?link)?|anchorjs-link|hash-link|permalink|direct-link)(?:\s|$)/i;
+const HEADING_ANCHOR =
+  /(?:^|\s)(?:headerlink|heading-?anchor|header-?anchor|anchor(?:-?link)?|anchorjs-link|hash-link|permalink|direct-link)(?:\s|$)/i;
 
 export function isHidden(element: HtmlElement, name: string): boolean {
   if (NEVER_SHOWN.has(name)) return true;
@@ -25,7 +43,14 @@ export function isHidden(element: HtmlElement, name: string): boolean {
 export function isHeadingAnchor(element: HtmlElement): boolean {
   const text = element.textContent.trim();
   if (text.length > 2) return false;
-  return text === "" || text === "#" || text === "¶" || text === "§" || text === "🔗" || HEADING_ANCHOR.test(element.getAttribute("class") ?? "");
+  return (
+    text === "" ||
+    text === "#" ||
+    text === "¶" ||
+    text === "§" ||
+    text === "🔗" ||
+    HEADING_ANCHOR.test(element.getAttribute("class") ?? "")
+  );
 }
 
 const RUNNABLE = /^(?:javascript|data|vbscript):/i;

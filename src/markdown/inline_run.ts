@@ -5,7 +5,7 @@
  * harmless, and sees the neighbours that emphasis depends on.
  */
 import { escapeInline, escapeLineStart } from "./escape.ts";
-import { NeutralNode, type InlineName } from "./neutral.ts";
+import { type InlineName, NeutralNode } from "./neutral.ts";
 
 export const STRONG = 1;
 export const EM = 2;
@@ -37,7 +37,11 @@ export interface RunOptions {
 }
 
 const MARK_NAMES: readonly (readonly [number, InlineName])[] = [
-  [STRONG, "STRONG"], [EM, "EM"], [DEL, "DEL"], [SUB, "SUB"], [SUP, "SUP"],
+  [STRONG, "STRONG"],
+  [EM, "EM"],
+  [DEL, "DEL"],
+  [SUB, "SUB"],
+  [SUP, "SUP"],
 ];
 const WORD = /[\p{L}\p{N}]/u;
 const LEADING_PUNCTUATION = /^[\p{P}\p{S}]+/u;
@@ -101,7 +105,9 @@ function collapse(pieces: readonly Piece[], options: RunOptions): Piece[] {
       }
     }
     if (!(marks & CODE)) {
-      text = text.replace(/[ \t\r\n\f\v\u2028\u2029]+/g, " ").replace(/ \u00a0[ \u00a0]*|\u00a0[\u00a0]* [ \u00a0]*/g, " ");
+      text = text
+        .replace(/[ \t\r\n\f\v\u2028\u2029]+/g, " ")
+        .replace(/ \u00a0[ \u00a0]*|\u00a0[\u00a0]* [ \u00a0]*/g, " ");
       if (blankBefore) text = text.replace(/^[ \u00a0]+/, "");
     }
     if (text === "") continue;
@@ -127,7 +133,12 @@ function merge(pieces: Piece[]): Piece[] {
     const next = pieces[index + 1];
     // A blank between two pieces with equal marks belongs to them, so that "**a** **b**" becomes "**a b**".
     if (piece.kind === "text" && piece.text === " " && last && next) piece.marks = last.marks & next.marks & ~CODE;
-    if (last?.kind === "text" && piece.kind === "text" && sameLink(last.link, piece.link) && last.marks === piece.marks) {
+    if (
+      last?.kind === "text" &&
+      piece.kind === "text" &&
+      sameLink(last.link, piece.link) &&
+      last.marks === piece.marks
+    ) {
       last.text += piece.text;
     } else out.push(piece);
   }
@@ -223,7 +234,12 @@ function wrap(pieces: Piece[], group: Group, done: number, linked: boolean, scop
 }
 
 /** Moves what matches at an end of the group's text out of the group. Pieces are this run's own copies. */
-function cut(pieces: Piece[], pattern: RegExp, side: "before" | "after", outside: { before: string; after: string }): void {
+function cut(
+  pieces: Piece[],
+  pattern: RegExp,
+  side: "before" | "after",
+  outside: { before: string; after: string },
+): void {
   for (;;) {
     const piece = side === "before" ? pieces[0] : pieces.at(-1);
     if (piece === undefined || piece.kind !== "text" || piece.marks & CODE) return;

@@ -6,7 +6,24 @@
 
 /** Block names of the neutral tree. `P` also stands for plain text of a container. */
 export type BlockName =
-  | "BODY" | "P" | "H1" | "H2" | "H3" | "H4" | "H5" | "H6" | "UL" | "OL" | "LI" | "BLOCKQUOTE" | "PRE" | "TABLE" | "TR" | "TD" | "HR" | "ASIDE";
+  | "BODY"
+  | "P"
+  | "H1"
+  | "H2"
+  | "H3"
+  | "H4"
+  | "H5"
+  | "H6"
+  | "UL"
+  | "OL"
+  | "LI"
+  | "BLOCKQUOTE"
+  | "PRE"
+  | "TABLE"
+  | "TR"
+  | "TD"
+  | "HR"
+  | "ASIDE";
 /** Inline names; `NOTE` is a reference to a footnote, `BR` a line break. */
 export type InlineName = "A" | "STRONG" | "EM" | "DEL" | "SUB" | "SUP" | "CODE" | "IMG" | "BR" | "NOTE";
 
@@ -39,7 +56,26 @@ export interface Attributes {
   oneLine?: boolean;
 }
 
-const BLOCKS: ReadonlySet<string> = new Set(["BODY", "P", "H1", "H2", "H3", "H4", "H5", "H6", "UL", "OL", "LI", "BLOCKQUOTE", "PRE", "TABLE", "TR", "TD", "HR", "ASIDE"]);
+const BLOCKS: ReadonlySet<string> = new Set([
+  "BODY",
+  "P",
+  "H1",
+  "H2",
+  "H3",
+  "H4",
+  "H5",
+  "H6",
+  "UL",
+  "OL",
+  "LI",
+  "BLOCKQUOTE",
+  "PRE",
+  "TABLE",
+  "TR",
+  "TD",
+  "HR",
+  "ASIDE",
+]);
 
 export class NeutralNode {
   readonly nodeType: 1 | 3;

@@ -13,8 +13,14 @@ type Rule = (content: string, node: NeutralNode) => string;
 const cells = new WeakMap<NeutralNode, string>();
 
 const block = (content: string): string => `\n\n${content}\n\n`;
-const around = (mark: string): Rule => (content) => mark + content + mark;
-const tag = (name: string): Rule => (content) => `<${name}>${content}</${name}>`;
+const around =
+  (mark: string): Rule =>
+  (content) =>
+    mark + content + mark;
+const tag =
+  (name: string): Rule =>
+  (content) =>
+    `<${name}>${content}</${name}>`;
 
 /** Puts a prefix before every line; lines without content get it without blanks at the end. */
 function prefixLines(text: string, prefix: string): string {
@@ -48,7 +54,11 @@ const item: Rule = (content, node) => {
   const { nodeName, attributes } = node.parentNode!;
   const { number = 1, task } = node.attributes;
   const marker =
-    nodeName === "OL" ? `${Math.min(Math.max(number, 0), 999_999_999)}${attributes.alternate ? ")" : "."} ` : attributes.alternate ? "* " : "- ";
+    nodeName === "OL"
+      ? `${Math.min(Math.max(number, 0), 999_999_999)}${attributes.alternate ? ")" : "."} `
+      : attributes.alternate
+        ? "* "
+        : "- ";
   const box = task === undefined ? "" : task === "done" ? "[x] " : "[ ] ";
   const body = prefixLines(trimNewlines(content), " ".repeat(marker.length)).slice(marker.length);
   return `\n${marker}${box}${body}${attributes.loose ? "\n\n" : "\n"}`;
@@ -78,7 +88,12 @@ const table: Rule = (_content, node) =>
 
 const RULES: Readonly<Record<string, Rule>> = {
   P: paragraph,
-  H1: heading, H2: heading, H3: heading, H4: heading, H5: heading, H6: heading,
+  H1: heading,
+  H2: heading,
+  H3: heading,
+  H4: heading,
+  H5: heading,
+  H6: heading,
   UL: list,
   OL: list,
   LI: item,
@@ -91,7 +106,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     cells.set(node, content);
     return "";
   },
-  ASIDE: (content, node) => block(`[^${node.attributes.label}]: ${prefixLines(trimNewlines(content), "    ").trimStart()}`),
+  ASIDE: (content, node) =>
+    block(`[^${node.attributes.label}]: ${prefixLines(trimNewlines(content), "    ").trimStart()}`),
   STRONG: around("**"),
   EM: around("*"),
   DEL: around("~~"),
@@ -99,7 +115,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   SUP: tag("sup"),
   CODE: (content) => inlineCode(content),
   A: link,
-  IMG: (_content, { attributes }) => `![${attributes.alt ?? ""}](${linkDestination(attributes.url ?? "")}${linkTitle(attributes.title)})`,
+  IMG: (_content, { attributes }) =>
+    `![${attributes.alt ?? ""}](${linkDestination(attributes.url ?? "")}${linkTitle(attributes.title)})`,
   NOTE: (_content, { attributes }) => `[^${attributes.label}]`,
   BR: (_content, { attributes }) => (attributes.oneLine ? "<br>" : "\\\n"),
 };
@@ -108,7 +125,9 @@ const service = new TurndownService({ headingStyle: "atx", preformattedCode: tru
 service.escape = (text) => text;
 service.addRule("neutral", {
   filter: (node) => RULES[node.nodeName] !== undefined,
-  replacement: ((content: string, node: NeutralNode) => RULES[node.nodeName]!(content, node)) as unknown as NonNullable<TurndownService.Rule["replacement"]>,
+  replacement: ((content: string, node: NeutralNode) => RULES[node.nodeName]!(content, node)) as unknown as NonNullable<
+    TurndownService.Rule["replacement"]
+  >,
 });
 
 /** Markdown of a neutral tree; the tree must not be used again. */

@@ -9,10 +9,17 @@ import { SluiceError } from "../errors.ts";
 import { insertVectors, type VectorRow } from "../index/write_vectors.ts";
 import type { Log } from "../log.ts";
 import { noteVectors } from "../store/pending_vectors.ts";
-import type { PreparedDocument } from "../store/prepared.ts";
+import type { PreparedChunk } from "../store/prepared.ts";
+
+/** As much of a document as is needed to embed it. */
+export interface Embeddable {
+  tenantId: string;
+  documentId: string;
+  chunks: Pick<PreparedChunk, "chunkId" | "embeddingText" | "textSha256">[];
+}
 
 export interface EmbedRequest {
-  document: Pick<PreparedDocument, "tenantId" | "documentId" | "chunks">;
+  document: Embeddable;
   /** Those of its chunks that lack a vector. */
   chunkIds: string[];
   signal: AbortSignal;
@@ -26,7 +33,6 @@ export interface EmbedOutcome {
 }
 
 interface Input {
-  document: EmbedRequest["document"];
   chunkId: string;
   text: string;
   textSha256: string;
@@ -47,16 +53,24 @@ export async function embedDocuments(requests: EmbedRequest[], embedder: Embedde
   }
   if (rows.length > 0) await insertVectors(sql, rows, embedder.model, rows[0]!.vector.length);
 
-  const outcomes = requests.map((request) => outcomeOf(request, inputs, results));
+  let start = 0;
+  const outcomes = requests.map((request) => {
+    const end = start + request.chunkIds.length;
+    const outcome = outcomeOf(inputs.slice(start, end), results.slice(start, end));
+    start = end;
+    return outcome;
+  });
   await noteVectors(sql, tenantId, requests.map((request, i) => ({ documentId: request.document.documentId, pending: outcomes[i]!.pending })));
   return outcomes;
 }
 
+/** As many inputs as the request has chunk ids, in the order of the ids. */
 function inputsOf(request: EmbedRequest): Input[] {
-  const wanted = new Set(request.chunkIds);
-  return request.document.chunks
-    .filter((chunk) => wanted.has(chunk.chunkId))
-    .map((chunk) => ({ document: request.document, chunkId: chunk.chunkId, text: chunk.embeddingText, textSha256: chunk.textSha256 }));
+  const chunks = new Map(request.document.chunks.map((chunk) => [chunk.chunkId, chunk]));
+  return request.chunkIds.map((chunkId) => {
+    const chunk = chunks.get(chunkId)!;
+    return { chunkId, text: chunk.embeddingText, textSha256: chunk.textSha256 };
+  });
 }
 
 /** Equal texts are embedded once; undefined where the endpoint did not answer. */
@@ -77,15 +91,14 @@ async function embedDistinct(inputs: Input[], embedder: Embedder, signal: AbortS
   return inputs.map((input) => bySha.get(input.textSha256));
 }
 
-function outcomeOf(request: EmbedRequest, inputs: Input[], results: (EmbedResult | undefined)[]): EmbedOutcome {
+function outcomeOf(inputs: Input[], results: (EmbedResult | undefined)[]): EmbedOutcome {
   const outcome: EmbedOutcome = { embedded: 0, pending: 0, warnings: [] };
-  for (const [i, input] of inputs.entries()) {
-    if (input.document !== request.document) continue;
+  for (const [i, { chunkId }] of inputs.entries()) {
     const result = results[i];
     if (!result) outcome.pending++;
     else if ("vector" in result) outcome.embedded++;
     // Refused for good: the chunk is found by words only, and the item says so.
-    else outcome.warnings.push({ code: "chunk_not_embedded", message: `chunk ${input.chunkId} was refused by the embedding model: ${result.error.message}` });
+    else outcome.warnings.push({ code: "chunk_not_embedded", message: `chunk ${chunkId} was refused by the embedding model: ${result.error.message}` });
   }
   return outcome;
 }

@@ -18,13 +18,19 @@ const JSON_TYPE = "application/json";
 const MARKDOWN_TYPE = "text/markdown; charset=utf-8";
 const encoder = new TextEncoder();
 
+/** How far an item has come, for whoever settles it after a fault. */
+export interface Progress {
+  fetched: boolean;
+}
+
 /** Throws SluiceErrors that state their fate; returns how the item ended otherwise. */
-export async function ingestItem(item: ClaimedItem, context: IngestContext, signal: AbortSignal): Promise<Settlement> {
+export async function ingestItem(item: ClaimedItem, context: IngestContext, signal: AbortSignal, progress: Progress): Promise<Settlement> {
   const { objects, embedder } = context;
   const clock = stopwatch();
   const claim = { itemId: item.itemId, runLease: item.runLease };
 
   const fetched = await clock.time("fetch", fetchSource(item, context, signal));
+  progress.fetched = true;
   if (isUnchanged(item, fetched)) return { ...claim, outcome: "unchanged", fetched: true };
 
   const at = { tenantId: item.tenantId, sourceId: item.sourceId, sourceVersionId: versionIdOf(item.sourceId, fetched.checksum, CONVERTER_VERSION) };

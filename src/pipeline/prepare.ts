@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { CONVERTER_VERSION } from "../convert/convert.ts";
 import { FORMATS } from "../convert/converted.ts";
 import { detectLanguage } from "../index/language.ts";
+import { type ParsedMarkdown, parseMarkdown } from "../markdown/blocks.ts";
 import { resolveLinkTarget } from "../markdown/link_target.ts";
 import { extractLinks } from "../markdown/links.ts";
 import type { ClaimedItem } from "../queue/claim_items.ts";
@@ -27,6 +28,7 @@ export interface PrepareInput {
 
 export function prepareDocument({ item, fetched, converted, markdown, versionId, uris }: PrepareInput, chunking: Config["chunking"]): PreparedDocument {
   const { descriptor } = item;
+  const parsed = parseMarkdown(converted.markdown);
   const documentId = documentIdOf(item.sourceId);
   const title = (fetched.title ?? descriptor.title ?? converted.title ?? fetched.name).trim().slice(0, TITLE_MAX) || fetched.name;
   return {
@@ -52,12 +54,12 @@ export function prepareDocument({ item, fetched, converted, markdown, versionId,
     ...detectLanguage(converted.markdown, converted.language ?? undefined),
     metadata: { ...converted.metadata, ...fetched.metadata },
     warnings: converted.warnings,
-    chunks: prepareChunks(converted.markdown, title, documentId, chunking),
-    links: prepareLinks(converted.markdown, item),
+    chunks: prepareChunks(parsed, title, documentId, chunking),
+    links: prepareLinks(parsed, item),
   };
 }
 
-function prepareChunks(markdown: string, title: string, documentId: string, chunking: Config["chunking"]): PreparedChunk[] {
+function prepareChunks(markdown: ParsedMarkdown, title: string, documentId: string, chunking: Config["chunking"]): PreparedChunk[] {
   const equal = new Map<string, number>();
   return chunkMarkdown(markdown, { title, ...chunking }).map((chunk) => {
     const preceding = equal.get(chunk.textSha256) ?? 0;
@@ -66,7 +68,7 @@ function prepareChunks(markdown: string, title: string, documentId: string, chun
   });
 }
 
-function prepareLinks(markdown: string, item: ClaimedItem): PreparedLink[] {
+function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem): PreparedLink[] {
   return extractLinks(markdown).map((link) => {
     const target = resolveLinkTarget(link.href, { externalRef: item.externalRef });
     return {
@@ -74,7 +76,7 @@ function prepareLinks(markdown: string, item: ClaimedItem): PreparedLink[] {
       href: link.href,
       linkText: link.text,
       anchor: target.anchor ?? null,
-      targetDocumentIds: target.targetRefs?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
+      targetDocumentIds: target.candidates?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
     };
   });
 }

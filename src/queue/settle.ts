@@ -43,7 +43,7 @@ export async function settleItems(
     WITH input AS (
       SELECT * FROM unnest(
         ${s.map((x) => x.itemId)}::bigint[], ${s.map((x) => x.runLease)}::bigint[], ${s.map((x) => x.outcome)}::text[],
-        ${s.map((x) => (x.delayMs ?? 0) / 1000)}::float8[], ${s.map((x) => x.fetched ?? false)}::boolean[],
+        ${s.map((x) => (x.delayMs ?? 0) / 1000)}::float8[], ${s.map((x) => Number(x.fetched ?? false))}::integer[],
         ${s.map((x) => x.errorCode ?? "")}::text[], ${s.map((x) => clean(x.errorMessage))}::text[],
         ${s.map((x) => (x.warnings?.length ? JSON.stringify(x.warnings).replaceAll("\\u0000", "�") : ""))}::text[],
         ${s.map((x) => x.documentId ?? null)}::uuid[], ${s.map((x) => x.sourceVersionId ?? null)}::uuid[],
@@ -58,19 +58,19 @@ export async function settleItems(
         available_at = CASE WHEN n.outcome IN ('retry', 'release') THEN now() + make_interval(secs => n.delay) ELSE i.available_at END,
         finished_at = CASE WHEN n.outcome IN ('retry', 'release') THEN NULL ELSE now() END,
         run_lease = NULL, leased_by = NULL, leased_until = NULL,
-        fetched = i.fetched OR n.fetched,
+        fetched = i.fetched OR n.fetched = 1,
         error_code = nullif(n.error_code, ''), error_message = nullif(n.error_message, ''), warnings = nullif(n.warnings, '')::jsonb,
         document_id = n.document_id, source_version_id = n.source_version_id, chunks = n.chunks, vectors_pending = n.vectors_pending
       FROM input n
       WHERE i.tenant_id = ${job.tenantId} AND i.job_id = ${job.jobId} AND i.item_id = n.item_id
         AND i.run_lease = n.run_lease AND i.item_status = 'running'
       RETURNING i.item_id, i.source_type, i.external_ref, i.source_id, i.connection_id, i.descriptor, i.error_code, i.error_message,
-        n.outcome, n.fetched, n.chunks, n.vectors_embedded, n.vectors_reused, n.vectors_pending, n.links
+        n.outcome, i.fetched, n.chunks, n.vectors_embedded, n.vectors_reused, n.vectors_pending, n.links
     ), counts AS (
       SELECT count(*) AS settled,
         count(*) FILTER (WHERE outcome = 'ingested') AS ingested, count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,
         count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'failed') AS failed,
-        count(*) FILTER (WHERE outcome = 'canceled') AS canceled, count(*) FILTER (WHERE fetched) AS fetched,
+        count(*) FILTER (WHERE outcome = 'canceled') AS canceled, count(*) FILTER (WHERE fetched AND outcome NOT IN ('retry', 'release')) AS fetched,
         count(*) FILTER (WHERE outcome NOT IN ('retry', 'release')) AS closed,
         coalesce(sum(chunks), 0) AS chunks, coalesce(sum(vectors_embedded), 0) AS vectors_embedded,
         coalesce(sum(vectors_reused), 0) AS vectors_reused, coalesce(sum(vectors_pending), 0) AS vectors_pending, coalesce(sum(links), 0) AS links

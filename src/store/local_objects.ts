@@ -4,17 +4,18 @@
  * its name, which fails when the name exists. Small writes use the synchronous calls: on a local disk they take tens of
  * microseconds, several times less than a round through the thread pool.
  */
-import { constants } from "node:fs";
+
 import * as fs from "node:fs";
-import { type FileHandle, copyFile, open, readdir, stat, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { messageOf, PermanentError, SluiceError, TransientError } from "../errors.ts";
 import { assertKey, type Bucket, type CheckResult, type ObjectBody, type ObjectStore } from "./objects.ts";
 
 const SCHEME = "local://";
 const STREAM_CHUNK = 256 * 1024;
-/** Above this a body is written in the thread pool, so that the calling thread is not held up. */
-const SYNC_WRITE_MAX = 4 * 1024 * 1024;
+/** Above this a body is read and written in the thread pool, so that the calling thread is not held up. */
+const SYNC_MAX = 4 * 1024 * 1024;
 const LEFTOVER_AGE_MS = 24 * 3600 * 1000;
 /** Remembered parents; a version's folder is used three times and never again. */
 const KNOWN_FOLDERS_MAX = 10_000;
@@ -66,7 +67,7 @@ export class LocalObjects implements ObjectStore {
       if (this.durable) await syncFile(temp);
       return;
     }
-    if (body.byteLength > SYNC_WRITE_MAX) {
+    if (body.byteLength > SYNC_MAX) {
       const handle = await open(temp, "wx", 0o640);
       try {
         await handle.writeFile(body);
@@ -90,6 +91,7 @@ export class LocalObjects implements ObjectStore {
     return await guarded(uri, async () => {
       const size = fs.statSync(file).size;
       if (size > maxBytes) throw tooLarge(uri, maxBytes);
+      if (size <= SYNC_MAX) return new Uint8Array(fs.readFileSync(file));
       return new Uint8Array(await Bun.file(file).arrayBuffer());
     });
   }
@@ -135,7 +137,9 @@ export class LocalObjects implements ObjectStore {
       }
       return [{ name, status: "ok", detail: `${this.root}: write, read, no overwrite, delete` }];
     } catch (error) {
-      return [{ name, status: "fail", detail: messageOf(error), help: "Correct the folder's permissions or free space." }];
+      return [
+        { name, status: "fail", detail: messageOf(error), help: "Correct the folder's permissions or free space." },
+      ];
     }
   }
 
@@ -146,7 +150,8 @@ export class LocalObjects implements ObjectStore {
       throw new PermanentError("objects.unknown_scheme", `no store is configured for ${schemeOf(uri)}`);
     }
     const [bucket = "", ...key] = uri.slice(SCHEME.length).split("/");
-    if (bucket !== "raw" && bucket !== "markdown") throw new PermanentError("objects.bad_key", `no such bucket: ${uri}`);
+    if (bucket !== "raw" && bucket !== "markdown")
+      throw new PermanentError("objects.bad_key", `no such bucket: ${uri}`);
     assertKey(key.join("/"));
     return path.join(this.root, bucket, ...key);
   }

@@ -57,11 +57,11 @@ export interface LocalObjectsConfig {
 export interface S3ObjectsConfig {
   kind: "s3";
   /** None means AWS. */
-  endpoint?: string | undefined;
+  endpoint?: string | null | undefined;
   region: string;
   /** None means the AWS SDK's own search: environment, profile, instance role. */
-  accessKeyId?: string | undefined;
-  secretAccessKey?: string | undefined;
+  accessKeyId?: string | null | undefined;
+  secretAccessKey?: string | null | undefined;
   bucketRaw: string;
   bucketMarkdown: string;
   /** Default: true with an endpoint, false on AWS. */

@@ -24,7 +24,8 @@ async function checkBucket(client: S3Client, sdk: S3Sdk, Bucket: string): Promis
     const answer = await client.send(new sdk.GetObjectCommand(place));
     const back = await collect(bodyOf(answer.Body), 1024, () => new Error("an object came back too long"));
     await client.send(new sdk.DeleteObjectCommand(place));
-    if (conditional && Buffer.compare(back, Body) !== 0) return { name, status: "fail", detail: "an object came back changed" };
+    if (conditional && Buffer.compare(back, Body) !== 0)
+      return { name, status: "fail", detail: "an object came back changed" };
     if (conditional) return { name, status: "ok", detail: "write, read, no overwrite, delete" };
     const detail = "write, read and delete work, but If-None-Match is not honoured";
     return { name, status: "warn", detail, help: "Nothing is lost by it; a newer release of the store may know it." };
@@ -33,7 +34,11 @@ async function checkBucket(client: S3Client, sdk: S3Sdk, Bucket: string): Promis
   }
 }
 
-async function overwriteRefused(client: S3Client, sdk: S3Sdk, place: { Bucket: string; Key: string }): Promise<boolean> {
+async function overwriteRefused(
+  client: S3Client,
+  sdk: S3Sdk,
+  place: { Bucket: string; Key: string },
+): Promise<boolean> {
   try {
     await client.send(new sdk.PutObjectCommand({ ...place, Body: new Uint8Array(1), IfNoneMatch: "*" }));
     return false;

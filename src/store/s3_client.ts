@@ -8,12 +8,11 @@ import type { S3Client } from "@aws-sdk/client-s3";
 
 export interface S3Access {
   /** None means AWS. */
-  endpoint?: string | undefined;
+  endpoint?: string | null | undefined;
   region: string;
   /** None means the SDK's own search: environment, profile, instance role. */
-  accessKeyId?: string | undefined;
-  secretAccessKey?: string | undefined;
-  sessionToken?: string | undefined;
+  accessKeyId?: string | null | undefined;
+  secretAccessKey?: string | null | undefined;
   /** Default: true with an endpoint, false on AWS. */
   forcePathStyle?: boolean | undefined;
 }
@@ -39,18 +38,16 @@ export async function openS3Client(
   timeouts: S3Timeouts = DEFAULT_TIMEOUTS,
 ): Promise<{ client: S3Client; sdk: S3Sdk }> {
   const sdk = await import("@aws-sdk/client-s3");
-  const { accessKeyId, secretAccessKey, sessionToken } = access;
+  const { endpoint, accessKeyId, secretAccessKey } = access;
   const client = new sdk.S3Client({
     region: access.region,
-    forcePathStyle: access.forcePathStyle ?? access.endpoint !== undefined,
+    forcePathStyle: access.forcePathStyle ?? Boolean(endpoint),
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: ATTEMPTS,
     requestHandler: { handle: (request: SdkRequest, options?: SdkOptions) => send(request, options, timeouts) },
-    ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
-    ...(accessKeyId === undefined || secretAccessKey === undefined
-      ? {}
-      : { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }),
+    ...(endpoint ? { endpoint } : {}),
+    ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
   });
   return { client, sdk };
 }

@@ -6,7 +6,14 @@
  */
 import type { S3Client } from "@aws-sdk/client-s3";
 import { PermanentError, TransientError } from "../errors.ts";
-import { assertKey, type Bucket, type CheckResult, type ObjectBody, type ObjectStore, type S3ObjectsConfig } from "./objects.ts";
+import {
+  assertKey,
+  type Bucket,
+  type CheckResult,
+  type ObjectBody,
+  type ObjectStore,
+  type S3ObjectsConfig,
+} from "./objects.ts";
 import { checkS3 } from "./s3_check.ts";
 import { bodyOf, collect, DEFAULT_TIMEOUTS, openS3Client, type S3Sdk, type S3Timeouts } from "./s3_client.ts";
 import { type S3ErrorCodes, s3Error, statusOf } from "./s3_errors.ts";
@@ -164,13 +171,14 @@ export class S3Objects implements ObjectStore {
 
   private async createBucket(Bucket: string): Promise<void> {
     // AWS wants the region named except for its first one; other vendors know no such constraint.
-    const onAws = this.config.endpoint === undefined && this.config.region !== "us-east-1";
+    const onAws = !this.config.endpoint && this.config.region !== "us-east-1";
     const where = onAws ? { LocationConstraint: this.config.region as "eu-central-1" } : undefined;
     try {
       const input = where === undefined ? { Bucket } : { Bucket, CreateBucketConfiguration: where };
       await this.client.send(new this.sdk.CreateBucketCommand(input));
     } catch (error) {
-      if (!(error instanceof Error && error.name === "BucketAlreadyOwnedByYou")) throw s3Error(error, Bucket, ERROR_CODES);
+      if (!(error instanceof Error && error.name === "BucketAlreadyOwnedByYou"))
+        throw s3Error(error, Bucket, ERROR_CODES);
     }
   }
 

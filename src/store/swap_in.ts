@@ -71,17 +71,23 @@ async function insertVersions(tx: TransactionSql, tenantId: string, d: PreparedD
 
 /** Documents, chunks, full text, links and sync state; returns the chunks that lack a vector, by document. */
 async function replaceDocuments(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], model: string): Promise<Map<string, string[]>> {
-  const [created, inserted] = await Promise.all([upsertDocuments(tx, tenantId, documents), upsertChunks(tx, tenantId, documents)]);
+  const [{ created, existing }, inserted] = await Promise.all([upsertDocuments(tx, tenantId, documents), upsertChunks(tx, tenantId, documents)]);
   const fresh = documents.flatMap((d) => d.chunks.filter((c) => inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })));
   // Sent in this order on the one connection: vectors are taken over before the chunks that carry them vanish.
-  await Promise.all([
+  const [takenOver] = await Promise.all([
     takeOverVectors(tx, tenantId, fresh.map(({ chunk }) => chunk), model),
     insertFts(tx, fresh.map(({ document, chunk }) => ftsRow(document, chunk))),
     deleteVanishedChunks(tx, tenantId, documents),
     replaceLinks(tx, tenantId, documents, created),
     rememberSynced(tx, tenantId, documents),
   ]);
-  return countMissingVectors(tx, tenantId, documents, model);
+  const toEmbed = await findMissingVectors(tx, tenantId, documents.filter((d) => existing.get(d.documentId)), model);
+  for (const { document, chunk } of fresh) {
+    if (takenOver.has(chunk.chunkId) || existing.get(document.documentId)) continue;
+    toEmbed.set(document.documentId, [...(toEmbed.get(document.documentId) ?? []), chunk.chunkId]);
+  }
+  await notePending(tx, tenantId, documents, toEmbed);
+  return toEmbed;
 }
 
 const ftsRow = (document: PreparedDocument, chunk: PreparedChunk) => ({
@@ -93,9 +99,16 @@ const ftsRow = (document: PreparedDocument, chunk: PreparedChunk) => ({
   chunkText: chunk.chunkText,
 });
 
-/** Returns the ids of documents that did not exist before: links that were waiting for them can be resolved now. */
-async function upsertDocuments(tx: TransactionSql, tenantId: string, d: PreparedDocument[]): Promise<string[]> {
-  const rows = await tx<{ document_id: string; created: boolean }[]>`
+/**
+ * `created`: documents that did not exist before, so that links which were waiting for them can be resolved.
+ * `existing`: the others, and whether chunks of theirs were still waiting for vectors.
+ */
+async function upsertDocuments(
+  tx: TransactionSql,
+  tenantId: string,
+  d: PreparedDocument[],
+): Promise<{ created: string[]; existing: Map<string, boolean> }> {
+  const rows = await tx<{ document_id: string; created: boolean; waiting: boolean }[]>`
     INSERT INTO documents AS doc (tenant_id, document_id, source_id, source_version_id, source_type, external_ref, connection_id, title, url,
       language, fts_config, metadata, chunk_count, token_count, embed_after)
     SELECT ${tenantId}::uuid, n.document_id, n.source_id, n.source_version_id, n.source_type, n.external_ref, n.connection_id, n.title, nullif(n.url, ''),
@@ -109,8 +122,11 @@ async function upsertDocuments(tx: TransactionSql, tenantId: string, d: Prepared
     ON CONFLICT (tenant_id, document_id) DO UPDATE SET source_version_id = excluded.source_version_id, connection_id = excluded.connection_id,
       title = excluded.title, url = excluded.url, language = excluded.language, fts_config = excluded.fts_config, metadata = excluded.metadata,
       chunk_count = excluded.chunk_count, token_count = excluded.token_count, embed_after = excluded.embed_after, hidden = false, updated_at = now()
-    RETURNING doc.document_id, (xmax = 0) AS created`;
-  return rows.filter((row) => row.created).map((row) => row.document_id);
+    RETURNING doc.document_id, (xmax = 0) AS created, doc.vectors_pending > 0 AS waiting`;
+  return {
+    created: rows.filter((row) => row.created).map((row) => row.document_id),
+    existing: new Map(rows.filter((row) => !row.created).map((row) => [row.document_id, row.waiting])),
+  };
 }
 
 /** Returns the ids of the chunks that are new. Those that only moved keep their row. */
@@ -133,16 +149,17 @@ async function upsertChunks(tx: TransactionSql, tenantId: string, documents: Pre
 }
 
 /** New chunks take over a vector that the tenant already has for the same text and model (moved pages, duplicates). */
-async function takeOverVectors(tx: TransactionSql, tenantId: string, chunks: PreparedChunk[], model: string): Promise<void> {
-  if (chunks.length === 0) return;
-  await tx`
+async function takeOverVectors(tx: TransactionSql, tenantId: string, chunks: PreparedChunk[], model: string): Promise<Set<string>> {
+  if (chunks.length === 0) return new Set();
+  const rows = await tx<{ chunk_id: string }[]>`
     INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, embedding_input_mode, text_sha256, embedding)
     SELECT ${tenantId}::uuid, n.chunk_id, v.embedding_model, v.embedding_dim, v.embedding_input_mode, v.text_sha256, v.embedding
     FROM unnest(${chunks.map((c) => c.chunkId)}::uuid[], ${chunks.map((c) => c.textSha256)}::text[]) AS n (chunk_id, text_sha256)
     CROSS JOIN LATERAL (
       SELECT * FROM chunk_vectors v WHERE v.tenant_id = ${tenantId} AND v.text_sha256 = decode(n.text_sha256, 'hex') AND v.embedding_model = ${model} LIMIT 1
     ) v
-    ON CONFLICT DO NOTHING`;
+    ON CONFLICT DO NOTHING RETURNING chunk_id`;
+  return new Set(rows.map((row) => row.chunk_id));
 }
 
 async function deleteVanishedChunks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
@@ -176,19 +193,24 @@ async function rememberSynced(tx: TransactionSql, tenantId: string, d: PreparedD
   ]);
 }
 
-/** Chunks of these documents without a vector of the active model, by document; also noted on the document rows. */
-async function countMissingVectors(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], model: string): Promise<Map<string, string[]>> {
+/**
+ * Chunks of these documents without a vector of the active model, by document. Asked only for documents that an outage
+ * left waiting: for all others the new chunks are known without looking.
+ */
+async function findMissingVectors(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], model: string): Promise<Map<string, string[]>> {
+  if (documents.length === 0) return new Map();
   const rows = await tx<{ document_id: string; chunk_ids: string[] }[]>`
-    WITH missing AS (
-      SELECT c.document_id, array_agg(c.chunk_id::text ORDER BY c.ordinal) AS chunk_ids
-      FROM chunks c LEFT JOIN chunk_vectors v ON v.tenant_id = c.tenant_id AND v.chunk_id = c.chunk_id AND v.embedding_model = ${model}
-      WHERE c.tenant_id = ${tenantId} AND c.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[]) AND v.chunk_id IS NULL
-      GROUP BY c.document_id
-    ), noted AS (
-      UPDATE documents d SET vectors_pending = coalesce(cardinality(m.chunk_ids), 0)
-      FROM unnest(${documents.map((x) => x.documentId)}::uuid[]) AS n (document_id) LEFT JOIN missing m ON m.document_id = n.document_id
-      WHERE d.tenant_id = ${tenantId} AND d.document_id = n.document_id AND d.vectors_pending <> coalesce(cardinality(m.chunk_ids), 0)
-    )
-    SELECT document_id, chunk_ids FROM missing`;
+    SELECT c.document_id, array_agg(c.chunk_id::text ORDER BY c.ordinal) AS chunk_ids FROM chunks c
+    WHERE c.tenant_id = ${tenantId} AND c.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[]) AND NOT EXISTS (
+      SELECT 1 FROM chunk_vectors v WHERE v.tenant_id = c.tenant_id AND v.chunk_id = c.chunk_id AND v.embedding_model = ${model})
+    GROUP BY c.document_id`;
   return new Map(rows.map((row) => [row.document_id, row.chunk_ids]));
+}
+
+async function notePending(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], toEmbed: Map<string, string[]>): Promise<void> {
+  await tx`
+    UPDATE documents d SET vectors_pending = n.pending
+    FROM unnest(${documents.map((d) => d.documentId)}::uuid[], ${documents.map((d) => toEmbed.get(d.documentId)?.length ?? 0)}::integer[])
+      AS n (document_id, pending)
+    WHERE d.tenant_id = ${tenantId} AND d.document_id = n.document_id AND d.vectors_pending <> n.pending`;
 }

@@ -4,10 +4,11 @@
  * is handed back without spending an attempt.
  */
 import { randomInt } from "node:crypto";
+import { toSluiceError } from "../db/sqlstate.ts";
 import { TransientError } from "../errors.ts";
 import { Batcher } from "../pipeline/batch.ts";
 import type { IngestContext } from "../pipeline/context.ts";
-import { ingestItem } from "../pipeline/ingest.ts";
+import { ingestItem, type Progress } from "../pipeline/ingest.ts";
 import { type ClaimedItem, claimItems } from "../queue/claim_items.ts";
 import { claimJob } from "../queue/claim_job.ts";
 import { heartbeatItems } from "../queue/heartbeat.ts";
@@ -115,9 +116,10 @@ export class WorkerLoop {
       itemDeadlineMs,
     );
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
+    const progress: Progress = { fetched: false };
     try {
-      const settlement = await abortable(ingestItem(item, this.context, signal), signal).catch((error: unknown) => this.failed(error, item));
-      await this.settle.add({ item, settlement });
+      const settlement = await abortable(ingestItem(item, this.context, signal, progress), signal).catch((error: unknown) => this.failed(error, item));
+      await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
     } catch (error) {
       this.context.log.error({ job_id: item.jobId, item_id: item.itemId, err: error }, "item could not be settled; its lease will run out");
     } finally {
@@ -128,7 +130,7 @@ export class WorkerLoop {
   }
 
   private failed(error: unknown, item: ClaimedItem): Settlement {
-    const settlement = settlementOf(error, item, this.context.config.worker.attemptsMax);
+    const settlement = settlementOf(toSluiceError(error, item.externalRef), item, this.context.config.worker.attemptsMax);
     if (error instanceof Interruption) return settlement;
     const line = { job_id: item.jobId, item_id: item.itemId, external_ref: item.externalRef, code: settlement.errorCode, attempt: item.attempt, correlation_id: item.correlationId };
     if (settlement.errorCode === "internal.unexpected") this.context.log.error({ ...line, err: error }, "item failed by a defect");

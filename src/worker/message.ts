@@ -1,12 +1,12 @@
 /** What the main thread and a worker thread say to each other. Plain data only: errors cross as ErrorData. */
 import type { Config } from "../config.ts";
-import type { DatabaseOptions } from "../db/connect.ts";
+import type { DatabaseTarget } from "../db/connect.ts";
 import type { ErrorData } from "../errors.ts";
 
 export interface StartMessage {
   kind: "start";
   config: Config;
-  database: DatabaseOptions;
+  database: DatabaseTarget;
   /** Name of this worker in lease columns and logs, unique for each start. */
   name: string;
   /** One thread of a process also does the periodic duties. */

@@ -41,7 +41,7 @@ self.onmessage = (event: MessageEvent<ToThread>) => {
 async function run(start: StartMessage): Promise<void> {
   const { config } = start;
   const log = createLog(config.logLevel, { worker: start.name });
-  const sql = connectDatabase(start.database);
+  const sql = connectDatabase(start.database, { max: config.database.poolMax, applicationName: `sluice worker ${start.name}` });
   const objects = await openObjectStore(config.objects);
   const embedder = createEmbedder(config.embeddings);
   const child = new ConvertChild({ command: start.childCommand, deadlineMs: config.convert.deadlineMs, memoryMaxBytes: config.convert.memoryMaxBytes });

@@ -15,10 +15,8 @@ export interface TestDatabase {
 
 export async function createDatabase(name: string): Promise<TestDatabase> {
   if (!TEST_DATABASE_URL) throw new Error("TEST_DATABASE_URL is not set");
-  const admin = postgres(TEST_DATABASE_URL, { max: 1, onnotice: () => {} });
-  await admin.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-  await admin.unsafe(`CREATE DATABASE ${name}`);
   const url = new URL(TEST_DATABASE_URL);
+  await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, `CREATE DATABASE ${name}`);
   url.pathname = `/${name}`;
   const sql = postgres(url.href, { max: 4, onnotice: () => {} });
   await migrate(sql);
@@ -27,8 +25,16 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
     url: url.href,
     async drop() {
       await sql.end({ timeout: 2 });
-      await admin.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-      await admin.end({ timeout: 2 });
+      await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+async function asAdmin(...statements: string[]): Promise<void> {
+  const admin = postgres(TEST_DATABASE_URL!, { max: 1, onnotice: () => {} });
+  try {
+    for (const statement of statements) await admin.unsafe(statement);
+  } finally {
+    await admin.end({ timeout: 2 });
+  }
 }

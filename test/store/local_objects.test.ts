@@ -22,7 +22,10 @@ afterAll(async () => {
 const body = new TextEncoder().encode("body");
 
 describe("local objects", () => {
-  storeContract(() => store, () => temp);
+  storeContract(
+    () => store,
+    () => temp,
+  );
 
   test("the layout on disk is the bucket and the key, and the folder can be moved", async () => {
     const at = path.join(temp, "first");

@@ -38,7 +38,10 @@ describe.skipIf(endpoint === undefined)("S3 objects", () => {
     await rm(temp, { recursive: true, force: true });
   });
 
-  storeContract(() => store, () => temp);
+  storeContract(
+    () => store,
+    () => temp,
+  );
 
   test("2,000 reads with 50 at a time all come back", async () => {
     const bytes = new Uint8Array(20_000).map((_, i) => i % 251);
@@ -93,7 +96,9 @@ const put = (store: S3Objects) => store.putNew("raw", "k", new Uint8Array(9), "t
 describe("S3 faults", () => {
   test("a conflict is tried again until somebody has won", async () => {
     const s3 = faulty((_, n) =>
-      n < 3 ? new Response(xml("ConditionalRequestConflict"), { status: 409 }) : new Response(xml("PreconditionFailed"), { status: 412 }),
+      n < 3
+        ? new Response(xml("ConditionalRequestConflict"), { status: 409 })
+        : new Response(xml("PreconditionFailed"), { status: 412 }),
     );
     expect((await put(await s3.open())).created).toBe(false);
     expect(s3.count()).toBe(3);
@@ -110,7 +115,10 @@ describe("S3 faults", () => {
     expect(sizes).toEqual([9, 9, 9]);
     s3.stop();
     const down = faulty(() => new Response(xml("InternalError"), { status: 500 }));
-    expect(await put(await down.open()).catch((e: unknown) => e)).toMatchObject({ code: "objects.unavailable", fate: "transient" });
+    expect(await put(await down.open()).catch((e: unknown) => e)).toMatchObject({
+      code: "objects.unavailable",
+      fate: "transient",
+    });
     down.stop();
   });
 
@@ -130,7 +138,9 @@ describe("S3 faults", () => {
   test("an endpoint that does not answer, or stops in the middle, is transient in bounded time", async () => {
     const silent = faulty(() => new Promise<Response>(() => {}));
     const timeouts = { answerMs: 50, idleMs: 50 };
-    expect(await put(await silent.open(timeouts)).catch((e: unknown) => e)).toMatchObject({ code: "objects.unavailable" });
+    expect(await put(await silent.open(timeouts)).catch((e: unknown) => e)).toMatchObject({
+      code: "objects.unavailable",
+    });
     silent.stop();
     const stuck = faulty(() => {
       const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) });

@@ -40,7 +40,9 @@ export function storeContract(open: () => ObjectStore, temp: () => string): void
     const put = await open().putNew("raw", at, { file, size: bytes.length }, "application/octet-stream");
     expect(put.created).toBe(true);
     expect(Bun.SHA256.hash(await open().read(put.uri), "hex")).toBe(Bun.SHA256.hash(bytes, "hex"));
-    expect((await open().putNew("raw", at, { file, size: bytes.length }, "application/octet-stream")).created).toBe(false);
+    expect((await open().putNew("raw", at, { file, size: bytes.length }, "application/octet-stream")).created).toBe(
+      false,
+    );
   }, 60_000);
 
   test("an empty object is an object", async () => {
@@ -85,7 +87,9 @@ export function storeContract(open: () => ObjectStore, temp: () => string): void
 
   test("keys that would leave the bucket are refused", async () => {
     for (const bad of ["", "/etc/passwd", "a/../b", "../x", "a//b", "a/./b", "a\0b", "a/b/", "a\\b", "ü"]) {
-      await expect(open().putNew("raw", bad, text("x"), "text/plain")).rejects.toMatchObject({ code: "objects.bad_key" });
+      await expect(open().putNew("raw", bad, text("x"), "text/plain")).rejects.toMatchObject({
+        code: "objects.bad_key",
+      });
     }
   });
 

@@ -14,7 +14,7 @@ export type Block =
   | { kind: "paragraph"; spans: Span[] }
   | { kind: "item"; depth: number; ordered: boolean; number: number; spans: Span[] }
   | { kind: "code"; text: string }
-  | { kind: "table"; table: Table };
+  | { kind: "table"; rows: Span[][][]; header: boolean };
 
 type Part = { code: Line[] } | { table: Table } | { paragraph: Paragraph };
 
@@ -99,7 +99,10 @@ function classify(
   let next = 0;
   for (const part of parts) {
     if ("code" in part) blocks.push({ kind: "code", text: codeText(part.code) });
-    else if ("table" in part) blocks.push({ kind: "table", table: part.table });
+    else if ("table" in part) {
+      const rows = part.table.rows.map((row) => row.map((cell) => joinSpans(cell, vocabulary)));
+      blocks.push({ kind: "table", rows, header: part.table.header });
+    }
     else {
       const index = next++;
       const level = levels[index];

@@ -110,7 +110,8 @@ function trim(left: Chunk[], right: Chunk[], em: number): void {
 interface SideLine {
   y: number;
   width: number;
-  words: number;
+  /** Letters and digits; wide scripts count double, since a word has fewer of them. */
+  letters: number;
   x1: number;
   x2: number;
 }
@@ -119,22 +120,35 @@ function linesOf(side: readonly Chunk[]): SideLine[] {
   const lines: SideLine[] = [];
   for (const chunk of [...side].sort((a, b) => a.y - b.y)) {
     const last = lines.at(-1);
+    const letters = lettersOf(chunk);
     if (last && Math.abs(last.y - chunk.y) < chunk.size * 0.4) {
       last.width += chunk.x2 - chunk.x1;
-      last.words += chunk.words.length;
+      last.letters += letters;
       last.x1 = Math.min(last.x1, chunk.x1);
       last.x2 = Math.max(last.x2, chunk.x2);
-    } else lines.push({ y: chunk.y, width: chunk.x2 - chunk.x1, words: chunk.words.length, x1: chunk.x1, x2: chunk.x2 });
+    } else lines.push({ y: chunk.y, width: chunk.x2 - chunk.x1, letters, x1: chunk.x1, x2: chunk.x2 });
   }
   return lines;
 }
 
-/** Short texts on the same baselines on both sides: cells, not columns. */
+function lettersOf(chunk: Chunk): number {
+  let letters = 0;
+  for (const word of chunk.words) for (const part of word.parts) letters += part >= "\u2e80" ? 2 : part.length;
+  return letters;
+}
+
+/** Short texts side by side are cells, not columns, above all if they stand on the same baselines. */
 function looksTabular(left: readonly SideLine[], right: readonly SideLine[]): boolean {
-  if (isProse(left) && isProse(right)) return false;
+  const prose = Number(isProse(left)) + Number(isProse(right));
+  if (prose === 2) return false;
   const [few, many] = left.length < right.length ? [left, right] : [right, left];
+  if (Math.min(typicalLetters(left), typicalLetters(right)) < 8) return true;
   const aligned = few.filter((line) => many.some((other) => Math.abs(other.y - line.y) < 2)).length;
-  return aligned >= few.length * 0.6;
+  return aligned >= few.length * (prose === 1 ? 0.5 : 0.3);
+}
+
+function typicalLetters(lines: readonly SideLine[]): number {
+  return median(lines.map((line) => line.letters));
 }
 
 /** Lines that fill their column with several words each. */
@@ -142,7 +156,7 @@ function isProse(lines: readonly SideLine[]): boolean {
   const x1 = Math.min(...lines.map((line) => line.x1));
   const x2 = Math.max(...lines.map((line) => line.x2));
   const filled = lines.reduce((sum, line) => sum + line.width, 0) / (lines.length * Math.max(1, x2 - x1));
-  return filled >= 0.62 && median(lines.map((line) => line.words)) >= 4;
+  return filled >= 0.62 && typicalLetters(lines) >= 18;
 }
 
 export function median(values: readonly number[]): number {

@@ -48,13 +48,16 @@ export interface HeadingRules {
   outline: Outline;
 }
 
-/** A style that headings share: larger first, bold before plain. Undefined if the paragraph is none. */
-function styleOf(paragraph: Paragraph, text: string, rules: HeadingRules): { size: number; bold: boolean } | undefined {
+interface Style {
+  size: number;
+  bold: boolean;
+}
+
+/** The style of a paragraph that looks like a heading; undefined if it does not. */
+function styleOf(paragraph: Paragraph, text: string, rules: HeadingRules): Style | undefined {
   const { lines } = paragraph;
   if (lines.length > LINES_MAX || text.length > CHARS_MAX || !/\p{L}/u.test(text)) return undefined;
-  const size = Math.round(paragraph.size * 2) / 2;
-  const bold = lines.every((line) => line.bold);
-  const style = { size, bold };
+  const style = { size: Math.round(paragraph.size), bold: lines.every((line) => line.bold) };
   if (rules.outline.has(outlineKey(text))) return style;
   if (lines.every((line) => line.mono)) return undefined;
   const ratio = paragraph.size / rules.bodySize;
@@ -62,18 +65,61 @@ function styleOf(paragraph: Paragraph, text: string, rules: HeadingRules): { siz
   if (ratio >= 1.45) return text.length > 1 && !(closed && lines.length > 2) ? style : undefined;
   if (paragraph.marker && !NUMBERED.test(text)) return undefined;
   if (ratio >= 1.12) return closed || text.length > 160 ? undefined : style;
-  if (!bold || rules.mostlyBold || ratio < 0.95) return undefined;
-  if (lines.length > 2 || closed || text.length > 120 || /:$/.test(text)) return undefined;
-  return style;
+  if (ratio < 0.95 || lines.length > 2 || closed || text.length > 120 || /:$/.test(text)) return undefined;
+  if (style.bold) return rules.mostlyBold ? undefined : style;
+  return lines.length === 1 && lines[0]!.italic && isTitleCase(text) ? style : undefined;
+}
+
+/** Most words of any length are capitalised, as in titles and hardly anywhere else. */
+function isTitleCase(text: string): boolean {
+  const words = text.match(/\p{L}{4,}/gu) ?? [];
+  if (words.length < 2 || /^(?:fig|tab|source|note|continued)/i.test(text) || text.length > 70) return false;
+  return words.filter((word) => /^\p{Lu}/u.test(word)).length >= words.length * 0.75;
 }
 
 /** Levels of the paragraphs that are headings. `texts` are their joined texts, in the same order. */
 export function headingLevels(paragraphs: readonly Paragraph[], texts: readonly string[], rules: HeadingRules): (number | undefined)[] {
-  const styles = paragraphs.map((paragraph, index) => styleOf(paragraph, texts[index]!, rules));
-  const ranks = [...new Set(styles.filter((style) => style !== undefined).map((style) => rankOf(style)))].sort((a, b) => b - a);
-  return styles.map((style) => (style ? Math.min(6, ranks.indexOf(rankOf(style)) + 1) : undefined));
+  const tagged = paragraphs.some((paragraph) => paragraph.lines[0]!.tagged > 0);
+  const styles = paragraphs.map((paragraph, index) => {
+    const style = styleOf(paragraph, texts[index]!, rules);
+    // Where the author's own headings are known, only a much larger text can be one more: the title.
+    return tagged && style && style.size < rules.bodySize * 1.5 ? undefined : style;
+  });
+  const ranks = rankedStyles(styles.filter((style) => style !== undefined));
+  return paragraphs.map((paragraph, index) => {
+    const own = paragraph.lines[0]!.tagged;
+    if (own > 0) return /\p{L}|\p{N}/u.test(texts[index]!) ? own : undefined;
+    const style = styles[index];
+    if (!style) return undefined;
+    return tagged ? 1 : ranks.get(rankOf(style));
+  });
 }
 
-function rankOf(style: { size: number; bold: boolean }): number {
-  return Math.round(style.size) * 2 + (style.bold ? 1 : 0);
+function rankOf(style: Style): number {
+  return style.size * 2 + (style.bold ? 1 : 0);
+}
+
+/**
+ * Level of each style. Level 1 is the title's: if the largest style occurs once, it is the title; if it occurs again and
+ * again, the document has no title of its own and its headings start at level 2.
+ */
+function rankedStyles(styles: readonly Style[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const style of styles) counts.set(rankOf(style), (counts.get(rankOf(style)) ?? 0) + 1);
+  const ranks = [...counts.keys()].sort((a, b) => b - a);
+  const levels = new Map<number, number>();
+  let level = counts.get(ranks[0]!) === 1 || ranks.length === 1 ? 0 : 1;
+  if (ranks.length === 1 && styles.length > 1) level = 1;
+  let previous = Infinity;
+  for (const rank of ranks) {
+    // Sizes that hardly differ, or that occur only once, are no level of their own.
+    const distinct = previous === Infinity || rank < previous * 0.93 || rank % 2 !== previous % 2;
+    const rare = counts.get(rank) === 1 && level >= 2 && ranks.length > 4;
+    if (distinct && !(rare && level > 0)) {
+      level++;
+      previous = rank;
+    }
+    levels.set(rank, Math.min(6, Math.max(1, level)));
+  }
+  return levels;
 }

@@ -2,11 +2,14 @@
  * Lays out one page: from glyphs to regions of lines in reading order. Text that runs in the direction of most of the
  * page is laid out as the page; text turned otherwise (stamps, labels of axes) is laid out for itself and comes last.
  */
+import { withAlignedTables } from "./aligned_tables.ts";
 import { leansRight } from "./bidi.ts";
 import { regionsOf } from "./columns.ts";
 import { type Line, linesOf } from "./lines.ts";
 import type { Glyph, Link, PageContent, Quadrant, Rule } from "./page_content.ts";
 import { chunksOf } from "./rows.ts";
+import { readRuledTables } from "./ruled_tables.ts";
+import type { HeadingTags } from "./tags.ts";
 import { turn, upright, wordsOf } from "./words.ts";
 
 export interface LaidOutPage {
@@ -34,10 +37,19 @@ function layoutGlyphs(glyphs: readonly Glyph[], quadrant: Quadrant, page: PageCo
   if (words.length === 0) return [];
   const links = quadrant === 0 ? page.links : page.links.map((link) => ({ ...turned(link, quadrant, width, height), url: link.url }));
   const rightward = leansRight(words.flatMap((word) => word.parts));
-  const chunks = chunksOf(words);
-  return regionsOf(chunks, rightward)
-    .map((region) => linesOf(region, page.number, links, rightward))
-    .filter((lines) => lines.length > 0);
+  const rules = quadrant === 0 ? page.rules : page.rules.map((rule) => turned(rule, quadrant, width, height));
+  const { rest, tables } = readRuledTables(words, rules, links, rightward);
+  return regionsOf([...chunksOf(rest), ...tables], rightward)
+    .map((region) => withAlignedTables(linesOf(region, page.number, links, rightward), links, rightward))
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.map((line) => ({ ...line, tagged: taggedLevel(line, page.headings) })));
+}
+
+/** The level as which most of the line is tagged. */
+function taggedLevel(line: Line, headings: HeadingTags): number {
+  if (headings.size === 0 || line.words.length === 0) return 0;
+  const tagged = line.words.filter((word) => headings.has(word.mark));
+  return tagged.length * 2 > line.words.length ? headings.get(tagged[0]!.mark)! : 0;
 }
 
 function turned<T extends Rule | Link>(box: T, quadrant: Quadrant, width: number, height: number): Rule {

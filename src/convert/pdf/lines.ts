@@ -4,7 +4,7 @@
  */
 import { hasRightToLeft } from "./bidi.ts";
 import type { Link } from "./page_content.ts";
-import { type Chunk, blankBetween, type Span, type Table, textOf } from "./rows.ts";
+import { type Chunk, blanksBefore, type Span, type Table, textOf } from "./rows.ts";
 import type { Word } from "./words.ts";
 
 export interface Line {
@@ -26,8 +26,8 @@ export interface Line {
   italic: boolean;
   /** The producer marked it as page decoration. */
   artifact: boolean;
-  /** Marked content of its first word, for the structure tree; -1 if none. */
-  mark: number;
+  /** Level of the heading as which all of it is tagged, or 0. */
+  tagged: number;
   /** A line that is a table as a whole has no words. */
   table?: Table;
 }
@@ -71,7 +71,7 @@ export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], ri
     mono: share((word) => word.font.mono) > 0.9,
     italic: share((word) => word.font.italic) > 0.95,
     artifact: words.every((word) => word.artifact),
-    mark: words[0]?.mark ?? -1,
+    tagged: 0,
     ...(main.table ? { table: main.table } : {}),
   };
 }
@@ -96,14 +96,16 @@ export function readable(text: string): string {
 /** The words as spans; the order of a line with right-to-left text is restored as a whole, its links are dropped. */
 export function spansOf(words: readonly Word[], links: readonly Link[], rightward: boolean): Span[] {
   const raw = words.map((word) => word.parts.join("")).join(" ");
+  if (words.length === 0) return [];
   if (links.length === 0 || hasRightToLeft(raw)) {
     const whole = links.find((link) => words.every((word) => covers(link, word)));
     return [{ text: readable(textOf(words, rightward || undefined)).trim(), url: whole?.url ?? null }];
   }
   const spans: Span[] = [];
+  const blanks = blanksBefore(words);
   for (const [index, word] of words.entries()) {
     const url = links.find((link) => covers(link, word))?.url ?? null;
-    const blank = index > 0 && blankBetween(words[index - 1]!, word) ? " " : "";
+    const blank = blanks[index] ? " " : "";
     const text = word.parts.join("");
     const last = spans.at(-1);
     if (last && last.url === url) last.text += blank + text;

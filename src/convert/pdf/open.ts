@@ -31,7 +31,7 @@ export async function openPdf(bytes: Uint8Array, limits: ConvertLimits): Promise
     document = await getDocumentProxy(bytes.slice(), {
       verbosity: 0,
       disableFontFace: false,
-      ownerDocument: ownerDocument as unknown as HTMLDocument,
+      ownerDocument: ownerDocument as never,
       useSystemFonts: false,
       useWorkerFetch: false,
       useWasm: false,

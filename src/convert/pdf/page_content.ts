@@ -2,6 +2,7 @@
  * What the interpreter reads from a page and all layout stages work on: glyphs, ruling lines and links in the
  * coordinates of the page as it is shown, in points, origin at the top left, y growing downwards.
  */
+import type { HeadingTags } from "./tags.ts";
 
 /** What layout needs to know of a font. */
 export interface FontStyle {
@@ -62,4 +63,6 @@ export interface PageContent {
   links: Link[];
   /** Whether anything but text was painted, such as a scanned image. */
   images: number;
+  /** Levels of marked contents that the document tags as headings. */
+  headings: HeadingTags;
 }

@@ -60,6 +60,7 @@ export function paragraphsOf(lines: readonly Line[], leading: Leading): Paragrap
 
 function continues(current: Paragraph, above: Line, line: Line, marker: Marker | undefined, leading: Leading): boolean {
   const size = Math.max(above.size, line.size);
+  if (above.tagged !== line.tagged) return false;
   if (Math.abs(above.size - line.size) > size * 0.09) return false;
   const delta = line.y - above.y;
   const typical = leading(line.size);

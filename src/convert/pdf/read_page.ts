@@ -7,6 +7,7 @@ import { type Operators, type OperatorList, interpret } from "./interpret.ts";
 import { apply, type Matrix, toMatrix } from "./matrix.ts";
 import type { PdfDocument, PdfPage } from "./open.ts";
 import type { Link, PageContent } from "./page_content.ts";
+import { type HeadingTags, headingTags } from "./tags.ts";
 import type { Font } from "./text_state.ts";
 
 /** What all pages of a document share. */
@@ -15,13 +16,17 @@ export interface Reader {
   operators: Operators;
   fonts: Map<string, Font | null>;
   visible: (content: unknown) => boolean;
+  /** Whether the document claims to be tagged. */
+  tagged: boolean;
 }
 
 export async function readerOf(document: PdfDocument): Promise<Reader> {
   const { OPS } = await getResolvedPDFJS();
   const layers = await document.getOptionalContentConfig().catch(() => null);
+  const marks = await document.getMarkInfo().catch(() => null);
   return {
     document,
+    tagged: (marks as { Marked?: boolean } | null)?.Marked === true,
     operators: OPS as unknown as Operators,
     fonts: new Map(),
     visible: (content) => {
@@ -33,6 +38,8 @@ export async function readerOf(document: PdfDocument): Promise<Reader> {
     },
   };
 }
+
+const NO_HEADINGS: HeadingTags = new Map();
 
 /** Reads page `number` (from 1). Rejects only if the page object itself is unreadable. */
 export async function readPage(reader: Reader, number: number): Promise<PageContent> {
@@ -48,6 +55,7 @@ export async function readPage(reader: Reader, number: number): Promise<PageCont
       rules: [],
       links: [],
       images: 0,
+      headings: reader.tagged ? headingTags(await page.getStructTree().catch(() => null)) : NO_HEADINGS,
     };
     const list = (await page.getOperatorList()) as OperatorList;
     await loadFonts(reader, page, list);

@@ -3,7 +3,7 @@
  * spacing between them). Whether two chunks of a row belong to one line, to two columns or to two cells is decided later.
  */
 import { hasRightToLeft, leansRight, logicalOrder } from "./bidi.ts";
-import { type Word, WORD_GAP } from "./words.ts";
+import type { Word } from "./words.ts";
 
 /** Words of one row, close together. */
 export interface Chunk {
@@ -22,10 +22,13 @@ export interface Chunk {
 
 /** A table: rows of cells, each a text in spans. */
 export interface Table {
-  rows: Span[][][];
+  rows: Cell[][];
   /** Whether the first row names the columns. */
   header: boolean;
 }
+
+/** The lines of a cell. */
+export type Cell = Span[][];
 
 /** A stretch of text, inside a link or not. */
 export interface Span {
@@ -123,22 +126,52 @@ export function chunkOf(words: Word[]): Chunk {
 const UNSPACED = /^[\u2e80-\u2fdf\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]|^[\ud840-\ud87f]/;
 const UNSPACED_END = /[\u2e80-\u2fdf\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]$/;
 
-/** Whether words that follow each other in a row are written apart. */
-export function blankBetween(left: Word, right: Word): boolean {
+/** Words torn apart by a change of font or baseline are apart if there is any gap at all (poppler uses the same figure). */
+const BLANK_GAP = 0.03;
+/** In letter-spaced text, the gap between words in parts of the gap between letters. */
+const SPACED_OUT = 1.3;
+/** Letters further apart than this, in font sizes, are words, such as the digits of a table. */
+const LETTER_GAP_MAX = 0.4;
+
+/** The least gap that is a blank, for words of one row. */
+function blankGap(words: readonly Word[]): number {
+  const size = words[0]?.size ?? 0;
+  if (words.length < 3 || words[0]!.parts.length > 1 || words[1]!.parts.length > 1) return size * BLANK_GAP;
+  let least = Infinity;
+  for (let index = 1; index < words.length; index++) {
+    if (words[index]!.parts.length > 1) return size * BLANK_GAP;
+    least = Math.min(least, words[index]!.x1 - words[index - 1]!.x2);
+  }
+  return least > 0 && least < size * LETTER_GAP_MAX ? least * SPACED_OUT : size * BLANK_GAP;
+}
+
+/** For each word of a row whether it is written apart from the one before. */
+export function blanksBefore(words: readonly Word[]): boolean[] {
+  const least = blankGap(words);
+  return words.map((word, index) => index > 0 && isApart(words[index - 1]!, word, least));
+}
+
+const WORDLIKE = /^[\p{L}\p{N}]/u;
+
+/**
+ * Where Arabic or Hebrew meets Latin, the blank between them was painted on the other side of one of them as often as
+ * not: they are always taken apart.
+ */
+function isApart(left: Word, right: Word, least: number): boolean {
   const gap = right.x1 - left.x2;
-  const size = Math.max(left.size, right.size);
   const last = left.parts.at(-1) ?? "";
   const first = right.parts[0] ?? "";
-  if (UNSPACED_END.test(last) && UNSPACED.test(first)) return gap > size * 0.8;
-  if (gap >= WORD_GAP * Math.min(left.size, right.size)) return true;
-  return left.blankAfter && right.order === left.order + 1 && gap > -0.3 * size;
+  if (UNSPACED_END.test(last) && UNSPACED.test(first)) return gap > Math.max(left.size, right.size) * 0.8;
+  if (hasRightToLeft(last) !== hasRightToLeft(first) && WORDLIKE.test(last) && WORDLIKE.test(first)) return true;
+  return gap >= least || (left.blankAfter && right.order === left.order + 1 && gap > -0.3 * left.size);
 }
 
 /** The text of words that stand in a row, in reading order. */
 export function textOf(words: readonly Word[], rightward?: boolean): string {
+  const blanks = blanksBefore(words);
   const parts: string[] = [];
   for (const [index, word] of words.entries()) {
-    if (index > 0 && blankBetween(words[index - 1]!, word)) parts.push(" ");
+    if (blanks[index]) parts.push(" ");
     parts.push(...word.parts);
   }
   const text = parts.join("");

@@ -23,9 +23,11 @@ export interface Word {
 }
 
 /** A gap that makes a new word, in parts of the font size (poppler uses the same figure). */
-export const WORD_GAP = 0.1;
+const WORD_GAP = 0.1;
 /** How far glyphs may overlap within a word: kerning, accents placed over letters. */
 const OVERLAP = 0.35;
+/** Points by which glyphs of a word may stand higher or lower. */
+const BASELINE = 0.5;
 const MARK = /^\p{M}+$/u;
 
 /** Turns coordinates so that text that advances in `quadrant` runs from left to right. */
@@ -78,8 +80,8 @@ export function wordsOf(glyphs: readonly Glyph[]): Word[] {
 
 function continues(word: Word, glyph: Glyph): boolean {
   const size = word.size;
-  if (word.font !== glyph.font && word.font.bold !== glyph.font.bold) return false;
-  if (Math.abs(glyph.size - size) > size * 0.08 || Math.abs(glyph.y - word.y) > size * 0.08) return MARK.test(glyph.text);
+  if (word.font !== glyph.font && (word.font.bold !== glyph.font.bold || word.font.mono !== glyph.font.mono)) return false;
+  if (Math.abs(glyph.size - size) > size * 0.05 || Math.abs(glyph.y - word.y) > BASELINE) return MARK.test(glyph.text);
   if (word.mark !== glyph.mark || word.artifact !== glyph.artifact) return false;
   const gap = glyph.x - word.x2;
   return gap < WORD_GAP * size && gap > -OVERLAP * size;

@@ -59,9 +59,7 @@ function writeBlock(block: Exclude<Block, { kind: "item" }>): string {
       return fencedCode(block.text);
     case "table":
       return gfmTable(
-        block.table.rows.map((row, index) =>
-          row.map((cell) => ({ text: writeSpans(cell), header: index === 0 && block.table.header })),
-        ),
+        block.rows.map((row, index) => row.map((cell) => ({ text: writeSpans(cell), header: index === 0 && block.header }))),
       );
   }
 }

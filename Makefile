@@ -1,0 +1,74 @@
+# Every task of this repository. `make` alone lists them. Needs git, make and either npm or curl; Bun is fetched
+# in its pinned version unless it is on the PATH already.
+
+BUN_VERSION := 1.4.5
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SYSTEM_BUN := $(shell command -v bun 2>/dev/null)
+ifeq ($(shell [ -n "$(SYSTEM_BUN)" ] && bun --version 2>/dev/null),$(BUN_VERSION))
+BUN := $(SYSTEM_BUN)
+else
+BUN := $(CURDIR)/.tools/bun-$(BUN_VERSION)
+endif
+
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(shell [ -z "$$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || echo +changes)
+SOURCES := $(shell find src sql -type f 2>/dev/null) package.json
+
+.PHONY: help demo test test-services check format build bench clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  %-15s %s\n", $$1, $$2}'
+
+demo: build ## build, ingest the sample folder in a scratch directory, and search it
+	@test/demo/run dist/sluice
+
+test: node_modules dist/sluice check ## check, then all tests that need nothing but this repository
+	@$(BUN) test/support/run_tests.ts
+
+test-services: node_modules dist/sluice ## tests against real services: TEST_DATABASE_URL and TEST_S3_* must be set
+	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL and TEST_S3_ENDPOINT to run against real services}"
+	@$(BUN) test/support/run_tests.ts --services
+
+check: node_modules ## format, lint, types and structure rules
+	@node_modules/.bin/biome check --error-on-warnings .
+	@node_modules/.bin/tsc -p .
+	@$(BUN) test test/structure.test.ts
+
+format: node_modules ## rewrite files in the common format
+	@node_modules/.bin/biome check --write .
+
+build: dist/sluice ## one executable: dist/sluice
+
+dist/sluice: node_modules $(SOURCES)
+	@mkdir -p dist
+	@$(BUN) build --compile --root src src/main.ts src/worker/thread.ts src/db/embedded/thread.ts \
+	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig --minify-syntax --sourcemap \
+	  --define 'SLUICE_COMMIT="$(COMMIT)"' --outfile $@ >/dev/null
+	@ls -l $@ | awk '{printf "built %s, %d MB\n", $$9, $$5 / 1048576}'
+
+bench: dist/sluice ## time ingest and unchanged re-sync of a folder (DIR=…) on DATABASE_URL or embedded
+	@$(BUN) test/bench/ingest.ts dist/sluice $(DIR)
+
+clean: ## remove what was built, not what was fetched
+	@rm -rf dist
+
+node_modules: package.json bun.lock $(BUN)
+	@$(BUN) install --frozen-lockfile --silent
+	@touch $@
+
+# npm first: it is there wherever Node is. Either way the exact version.
+$(CURDIR)/.tools/bun-$(BUN_VERSION):
+	@mkdir -p .tools
+	@if command -v npm >/dev/null; then \
+	  echo "fetching Bun $(BUN_VERSION) with npm"; \
+	  npm install --prefix .tools --no-save --no-audit --no-fund --loglevel=error bun@$(BUN_VERSION) >/dev/null; \
+	  .tools/node_modules/.bin/bun --version >/dev/null 2>&1 || node .tools/node_modules/bun/install.js; \
+	  ln -sf node_modules/.bin/bun $@; \
+	else \
+	  echo "fetching Bun $(BUN_VERSION) with curl"; \
+	  curl -fsSL https://bun.sh/install | BUN_INSTALL=$(CURDIR)/.tools bash -s bun-v$(BUN_VERSION) >/dev/null; \
+	  ln -sf bin/bun $@; \
+	fi
+	@$@ --version >/dev/null

@@ -1,0 +1,127 @@
+/** `sluice doctor`: looks at everything the service stands on and says, for each fault, what to do. */
+import { access, constants, mkdir, statfs } from "node:fs/promises";
+import type { Sql } from "postgres";
+import type { Config } from "../config.ts";
+import { withTimeout } from "../db/deadline.ts";
+import { migrationStatus } from "../db/migrate.ts";
+import { createEmbedder } from "../embed/provider.ts";
+import { CODES, messageOf, SluiceError } from "../errors.ts";
+import { type CheckResult, openObjectStore } from "../store/objects.ts";
+import type { Launch } from "./launch.ts";
+import { withDatabase } from "./operate.ts";
+import { EXIT, print, printJson } from "./terminal.ts";
+
+const CHECK_MS = 20_000;
+const DISK_FREE_MIN = 1024 ** 3;
+const CLOCK_SKEW_MAX_S = 5;
+const POSTGRES = { min: 150_000, next: 190_000 };
+const VECTOR_MIN = "0.7";
+
+export async function doctor(options: { fix: boolean; json: boolean }, config: Config, launch: Launch): Promise<number> {
+  const checks: CheckResult[] = [
+    ...(await guarded("data directory", () => checkDataDir(config))),
+    ...(await guarded("database", () => withDatabase(config, launch, checkDatabase))),
+    ...(await guarded("objects", () => checkObjects(config, options.fix))),
+    ...(await guarded("embeddings", () => checkEmbeddings(config))),
+    ...(await guarded("conversion", () => checkConversion(launch))),
+  ];
+  const failed = checks.some((check) => check.status === "fail");
+  if (options.json) printJson({ ok: !failed, checks });
+  else {
+    const sign = { ok: "✓", warn: "!", fail: "✗" };
+    for (const check of checks) {
+      print(`${sign[check.status]} ${check.name}: ${check.detail}`);
+      if (check.status !== "ok" && check.help) print(`    ${check.help}`);
+    }
+  }
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** A check that throws is a finding, not the end of the examination. */
+async function guarded(name: string, work: () => Promise<CheckResult[]>): Promise<CheckResult[]> {
+  try {
+    return await withTimeout(work(), CHECK_MS, name);
+  } catch (error) {
+    const help = error instanceof SluiceError ? { help: CODES[error.code].help } : {};
+    return [{ name, status: "fail", detail: messageOf(error), ...help }];
+  }
+}
+
+async function checkDataDir({ dataDir }: Config): Promise<CheckResult[]> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await access(dataDir, constants.W_OK | constants.R_OK | constants.X_OK);
+  const { bavail, bsize } = await statfs(dataDir);
+  const free = bavail * bsize;
+  return [
+    { name: "data directory", status: "ok", detail: `${dataDir} can be written` },
+    {
+      name: "disk",
+      status: free < DISK_FREE_MIN ? "warn" : "ok",
+      detail: `${(free / 1024 ** 3).toFixed(1)} GiB free`,
+      help: "Uploads are spooled here and, in embedded mode, everything is kept here: free some space.",
+    },
+  ];
+}
+
+async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
+  const [server] = await sql<{ version: string; num: number; vector: string | null; available: string | null; skew: number; may_create: boolean }[]>`
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS num,
+      (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector,
+      (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
+      extract(epoch FROM clock_timestamp())::float8 - ${Date.now() / 1000}::float8 AS skew,
+      has_schema_privilege(current_schema(), 'CREATE') AS may_create`;
+  const { version, num, vector, available, skew, may_create } = server!;
+  const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
+  const found = vector ?? available;
+  return [
+    {
+      name: "database",
+      status: num < POSTGRES.min ? "fail" : num >= POSTGRES.next ? "warn" : "ok",
+      detail: `PostgreSQL ${version}`,
+      help: "Versions 15 to 18 are tested.",
+    },
+    {
+      name: "pgvector",
+      status: found && Bun.semver.satisfies(`${found}.0`.split(".").slice(0, 3).join("."), `>=${VECTOR_MIN}.0`) ? "ok" : "fail",
+      detail: vector ? `version ${vector}` : available ? `version ${available} can be installed` : "not there",
+      help: `Install pgvector ${VECTOR_MIN} or newer on the database server; "sluice migrate" creates the extension.`,
+    },
+    { name: "database rights", status: may_create || pending.length === 0 ? "ok" : "fail", detail: may_create ? "may create tables" : "may not create tables", help: 'Grant CREATE on the schema, or run "sluice migrate" with a role that has it.' },
+    { name: "schema", status: pending.length > 0 ? "warn" : "ok", detail: pending.length > 0 ? `${pending.length} migration(s) pending` : "up to date", help: 'Run "sluice migrate"; "serve" and "ingest" do it by themselves.' },
+    { name: "clock", status: Math.abs(skew) > CLOCK_SKEW_MAX_S ? "warn" : "ok", detail: `${Math.abs(skew).toFixed(1)} s from the database's`, help: "Let both machines synchronise their clocks; leases and retries are timed by the database's." },
+  ];
+}
+
+async function checkObjects(config: Config, fix: boolean): Promise<CheckResult[]> {
+  const objects = await openObjectStore(config.objects);
+  try {
+    const created = fix ? await objects.createBuckets() : [];
+    return [...created.map((name): CheckResult => ({ name: "objects", status: "ok", detail: `created ${name}` })), ...(await objects.check())];
+  } finally {
+    await objects.close();
+  }
+}
+
+async function checkEmbeddings(config: Config): Promise<CheckResult[]> {
+  const embedder = createEmbedder(config.embeddings);
+  const vector = await embedder.embedQuery("Does the endpoint answer?");
+  return [
+    {
+      name: "embeddings",
+      status: embedder.semantic ? "ok" : "warn",
+      detail: `${embedder.model} gives ${vector.length} dimensions`,
+      help: "Feature hashing finds equal words, not equal meaning: set EMBEDDINGS_URL and EMBEDDINGS_MODEL for semantic search.",
+    },
+  ];
+}
+
+async function checkConversion(launch: Launch): Promise<CheckResult[]> {
+  const { ConvertChild } = await import("../worker/isolate.ts");
+  const child = new ConvertChild({ command: launch.childCommand, deadlineMs: 10_000, memoryMaxBytes: 1024 ** 3 });
+  try {
+    await child.ping();
+    return [{ name: "conversion", status: "ok", detail: "the isolated process starts" }];
+  } finally {
+    await child.close();
+  }
+}

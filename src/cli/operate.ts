@@ -1,0 +1,99 @@
+/** `sluice migrate`, `sluice tenant …` and `sluice token …`: they work on the database itself and need no API. */
+import type { Sql } from "postgres";
+import type { Config } from "../config.ts";
+import { connectDatabase, endDatabase } from "../db/connect.ts";
+import { migrate, migrationStatus } from "../db/migrate.ts";
+import { InputError } from "../errors.ts";
+import { createTenant, listTenants } from "../store/tenants.ts";
+import { createToken, listTokens, revokeToken } from "../store/tokens.ts";
+import type { Launch } from "./launch.ts";
+import { openDatabase } from "./runtime.ts";
+import { EXIT, print, printJson, table } from "./terminal.ts";
+
+/** Runs `work` with a connection, and closes whatever was opened for it. */
+export async function withDatabase<T>(config: Config, launch: Launch, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const database = await openDatabase(config, launch);
+  const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice" });
+  try {
+    return await work(sql);
+  } finally {
+    await endDatabase(sql);
+    await database.stop();
+  }
+}
+
+export async function migrateCommand(options: { status: boolean; dryRun: boolean; json: boolean }, config: Config, launch: Launch): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    if (options.status || options.dryRun) {
+      const status = (await migrationStatus(sql)).filter((m) => !options.dryRun || m.appliedAt === null);
+      if (options.json) printJson({ migrations: status });
+      else if (status.length === 0) print("Nothing to apply.");
+      else print(table([["MIGRATION", "APPLIED"], ...status.map((m) => [m.name, m.appliedAt ?? (options.dryRun ? "would be applied" : "pending")])]));
+      return EXIT.ok;
+    }
+    const applied = await migrate(sql);
+    if (options.json) printJson({ applied });
+    else print(applied.length === 0 ? "The schema is up to date." : `Applied ${applied.join(", ")}.`);
+    return EXIT.ok;
+  });
+}
+
+export async function tenantCreate(name: string, options: { json: boolean }, config: Config, launch: Launch): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    await migrate(sql);
+    const tenant = await createTenant(sql, name);
+    if (options.json) printJson({ tenant_id: tenant.tenantId });
+    else print(`Tenant ${name}: ${tenant.tenantId}`);
+    return EXIT.ok;
+  });
+}
+
+export async function tenantList(options: { json: boolean }, config: Config, launch: Launch): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    const tenants = await listTenants(sql);
+    if (options.json) printJson({ tenants: tenants.map((t) => ({ tenant_id: t.tenantId, name: t.name })) });
+    else print(table([["TENANT", "NAME"], ...tenants.map((t) => [t.tenantId, t.name])]));
+    return EXIT.ok;
+  });
+}
+
+export interface TokenOptions {
+  tenant?: string;
+  name: string;
+  scope?: string;
+  expiresDays?: number;
+  json: boolean;
+}
+
+const SCOPES = ["admin", "write", "read"] as const;
+
+export async function tokenCreate(options: TokenOptions, config: Config, launch: Launch): Promise<number> {
+  const scope = SCOPES.find((known) => known === (options.scope ?? (options.tenant ? "write" : "admin")));
+  if (!scope) throw new InputError("request.invalid", `--scope must be one of ${SCOPES.join(", ")}`);
+  if ((scope === "admin") === Boolean(options.tenant))
+    throw new InputError("request.invalid", scope === "admin" ? "an admin token belongs to no tenant: leave --tenant out" : "--tenant ID is needed for a token of this scope");
+  return withDatabase(config, launch, async (sql) => {
+    const expiresAt = options.expiresDays ? new Date(Date.now() + options.expiresDays * 86_400_000) : null;
+    const created = await createToken(sql, { tenantId: options.tenant ?? null, name: options.name, scope, expiresAt });
+    if (options.json) printJson({ token: created.token, token_id: created.tokenId });
+    else print(`${created.token}\nKeep it: it is shown only once.`);
+    return EXIT.ok;
+  });
+}
+
+export async function tokenList(options: { tenant?: string; json: boolean }, config: Config, launch: Launch): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    const tokens = await listTokens(sql, options.tenant ?? null);
+    if (options.json) printJson({ tokens });
+    else print(table([["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE"], ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.revokedAt ? "revoked" : "valid"])]));
+    return EXIT.ok;
+  });
+}
+
+export async function tokenRevoke(tokenId: string, config: Config, launch: Launch): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    if (!(await revokeToken(sql, tokenId))) throw new InputError("request.invalid", `there is no valid token ${tokenId}`);
+    print(`Revoked ${tokenId}.`);
+    return EXIT.ok;
+  });
+}

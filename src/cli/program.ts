@@ -1,0 +1,128 @@
+/** The command line: commands, options, help. Each command's work is in a file of its own, loaded when it is called. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { type Config, readConfig } from "../config.ts";
+import { createLog, type Log } from "../log.ts";
+import { VERSION } from "../version.ts";
+import type { Launch } from "./launch.ts";
+import { EXIT, print, printJson, reportError } from "./terminal.ts";
+
+const number = (value: string): number => {
+  const parsed = Number(value);
+  if (!Number.isInteger(parsed) || parsed < 1) throw new InvalidArgumentError("must be a whole number above 0");
+  return parsed;
+};
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+/** What a command gets beside its own options. */
+interface Context {
+  config: Config;
+  launch: Launch;
+  log: Log;
+}
+
+type Run = (work: (context: Context) => Promise<number>, quiet?: boolean) => Promise<void>;
+
+/** Runs the command line and returns the exit code; never throws. */
+export async function runCommandLine(argv: string[], launch: Launch): Promise<number> {
+  let code: number = EXIT.ok;
+  const run: Run = async (work, quiet = false) => {
+    // A command's own messages are for people; log lines of the machinery show only what is wrong.
+    const config = readConfig(quiet ? "warn" : "info");
+    code = await work({ config, launch, log: createLog(config.logLevel) });
+  };
+  const program = new Command("sluice")
+    .description("Keeps documents searchable in your own Postgres: syncs sources, converts them to Markdown,\nkeeps every version, and indexes chunks for search by words and by meaning.")
+    .configureHelp({ sortSubcommands: false })
+    .showHelpAfterError("(run with --help for the options)")
+    .exitOverride();
+  addDocumentCommands(program, run);
+  addOperatorCommands(program, run);
+  program.command("version").description("print version, commit, Bun version and schema version").option("--json", "as one JSON object", false).action((o) => {
+    if (o.json) printJson(VERSION);
+    else print(`sluice ${VERSION.version} (commit ${VERSION.commit}, Bun ${VERSION.bun}, schema ${VERSION.schema})`);
+  });
+  try {
+    if (argv.length === 0) program.help();
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return reportError(error);
+  }
+  return code;
+}
+
+function addDocumentCommands(program: Command, run: Run): void {
+  program
+    .command("ingest <dir>")
+    .description("sync a folder: what changed is converted and indexed, what is unchanged costs nothing")
+    .option("--json", "print the ledger as one JSON object", false)
+    .option("--force", "ingest unchanged files too", false)
+    .option("--include <glob>", "only files that match (may be repeated)", collect, [])
+    .option("--exclude <glob>", "leave out files that match (may be repeated)", collect, [])
+    .option("--confirm-deletions", "delete even when more than a quarter of the files is gone", false)
+    .action((dir, o) => run(async (c) => (await import("./ingest.ts")).ingest(dir, o, c.config, c.launch, c.log), true));
+  program
+    .command("upload <file...>")
+    .description("ingest single files (.md .txt .html .docx .pdf); the same name again makes a new version")
+    .option("--json", "print the ledger as one JSON object", false)
+    .action((files, o) => run(async (c) => (await import("./upload.ts")).upload(files, o, c.config, c.launch, c.log), true));
+  program
+    .command("search <query>")
+    .description("find chunks by words and by meaning")
+    .option("-k, --top-k <n>", "how many hits", number, 5)
+    .option("--mode <mode>", "hybrid, lexical or vector", "hybrid")
+    .option("--json", "print the hits as one JSON object", false)
+    .action((query, o) => run(async (c) => (await import("./search.ts")).searchCommand(query, o, c.config, c.launch, c.log), true));
+  program
+    .command("jobs [job]")
+    .description("list jobs, or show one: its ledger and what failed")
+    .option("--items <status>", "list its items of this status (failed, skipped, ingested, …)")
+    .option("--cancel", "cancel it", false)
+    .option("--retry", "try its failed items again", false)
+    .option("--limit <n>", "how many rows", number, 20)
+    .option("--json", "as one JSON object", false)
+    .action((job, o) => run(async (c) => (await import("./jobs.ts")).jobs(job, o, c.config, c.launch, c.log), true));
+  program
+    .command("convert <file...>")
+    .description("convert files to Markdown without indexing them")
+    .option("--out <dir>", "write DIR/NAME.ext.md for each file instead of printing")
+    .option("--type <type>", "md, txt, html, docx, pdf or confluence, instead of looking at the file")
+    .option("--json", "report each file as a JSON line", false)
+    .action((files, o) => run(async (c) => (await import("./convert.ts")).runConvert(files, { ...o, childCommand: c.launch.childCommand, ...c.config.convert }), true));
+}
+
+function addOperatorCommands(program: Command, run: Run): void {
+  program
+    .command("serve")
+    .description("serve the HTTP API and work, until SIGTERM")
+    .option("--worker-only", "work on the queue without serving the API", false)
+    .action((o) => run(async (c) => (await import("./serve.ts")).serve(o, c.config, c.launch, c.log)));
+  program
+    .command("migrate")
+    .description("bring the database to this binary's schema")
+    .option("--status", "only show what is applied", false)
+    .option("--dry-run", "only show what would be applied", false)
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./operate.ts")).migrateCommand(o, c.config, c.launch), true));
+  program
+    .command("doctor")
+    .description("check database, objects, embeddings and machine, and say what to do")
+    .option("--fix", "create missing buckets", false)
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./doctor.ts")).doctor(o, c.config, c.launch), true));
+
+  const tenant = program.command("tenant").description("create and list tenants");
+  tenant.command("create <name>").option("--json", "as one JSON object", false)
+    .action((name, o) => run(async (c) => (await import("./operate.ts")).tenantCreate(name, o, c.config, c.launch), true));
+  tenant.command("list").option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./operate.ts")).tenantList(o, c.config, c.launch), true));
+
+  const token = program.command("token").description("create, list and revoke API tokens");
+  token.command("create").description("print a new token, once")
+    .requiredOption("--name <name>", "what it is for").option("--tenant <id>", "the tenant it may act for").option("--scope <scope>", "admin, write or read")
+    .option("--expires-days <n>", "valid for so many days", number).option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./operate.ts")).tokenCreate(o, c.config, c.launch), true));
+  token.command("list").option("--tenant <id>", "of this tenant only").option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./operate.ts")).tokenList(o, c.config, c.launch), true));
+  token.command("revoke <token-id>").action((id) => run(async (c) => (await import("./operate.ts")).tokenRevoke(id, c.config, c.launch), true));
+}

@@ -1,0 +1,86 @@
+/**
+ * Puts the parts together for one process: database (embedded or given), schema, object store, embedder, HTTP app and,
+ * if wanted, the pool of worker threads. Everything that is started here is stopped by `stop`, in reverse order.
+ */
+import { mkdir } from "node:fs/promises";
+import type { Hono } from "hono";
+import type { Sql } from "postgres";
+import type { Config } from "../config.ts";
+import { validateConnectionConfig } from "../connector/registry.ts";
+import { connectDatabase, type DatabaseTarget, endDatabase } from "../db/connect.ts";
+import { migrate } from "../db/migrate.ts";
+import { createEmbedder, type Embedder } from "../embed/provider.ts";
+import { createApp } from "../http/app.ts";
+import { search } from "../index/search.ts";
+import type { Log } from "../log.ts";
+import { Wake } from "../queue/wake.ts";
+import { type ObjectStore, openObjectStore } from "../store/objects.ts";
+import { activateModel } from "../store/pending_vectors.ts";
+import { WorkerPool } from "../worker/pool.ts";
+import type { Launch } from "./launch.ts";
+
+export interface Runtime {
+  config: Config;
+  sql: Sql;
+  objects: ObjectStore;
+  embedder: Embedder;
+  app: Hono;
+  wake: Wake;
+  /** Ends workers within their budget, then connections and the embedded database. */
+  stop(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  /** Run worker threads in this process. */
+  workers: boolean;
+  /** Local folders that this call may read beside FILE_CATALOG_ROOTS: what the person at the command line named. */
+  extraRoots?: string[];
+}
+
+/** Opens the database of the configuration: the given one, or the embedded one in DATA_DIR. */
+export async function openDatabase(config: Config, launch: Pick<Launch, "spawnDatabase">): Promise<{ target: DatabaseTarget; stop(): Promise<void> }> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  if (config.database.url) return { target: { url: config.database.url }, stop: async () => {} };
+  const { startEmbedded } = await import("../db/embedded/embedded.ts");
+  return startEmbedded({ dataDir: config.dataDir, spawnThread: launch.spawnDatabase });
+}
+
+export async function startRuntime(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Runtime> {
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
+  };
+  try {
+    const database = await openDatabase(config, launch);
+    undo.push(database.stop);
+    const sql = connectDatabase(database.target, { max: config.database.poolMax, applicationName: "sluice" });
+    undo.push(() => endDatabase(sql));
+    const applied = await migrate(sql);
+    if (applied.length > 0) log.info({ applied }, "schema migrated");
+
+    const objects = await openObjectStore(config.objects);
+    undo.push(() => objects.close());
+    const embedder = createEmbedder(config.embeddings);
+    if (await activateModel(sql, embedder.model)) log.warn({ model: embedder.model }, "embedding model changed; all chunks will be embedded again");
+    const wake = new Wake(config.database.url ? sql : null);
+    undo.push(async () => wake.close());
+
+    const fileCatalogRoots = [...config.fileCatalogRoots, ...(options.extraRoots ?? [])];
+    const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig: (type, given) => validateConnectionConfig(type, given, fileCatalogRoots) });
+    if (options.workers) {
+      const pool = new WorkerPool({
+        threads: config.worker.threads,
+        spawn: launch.spawnWorker,
+        start: { config, database: database.target, childCommand: launch.childCommand, fileCatalogRoots },
+        log,
+      });
+      undo.push(() => pool.stop(config.worker.shutdownMs));
+      await pool.start();
+      if (config.database.url) await wake.listen(sql);
+    }
+    return { config, sql, objects, embedder, app, wake, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+/** `sluice search QUERY`: hits for people, or as one JSON object. */
+import type { Config } from "../config.ts";
+import type { Log } from "../log.ts";
+import { openApi } from "./api.ts";
+import type { Launch } from "./launch.ts";
+import { EXIT, print, printJson } from "./terminal.ts";
+
+interface Hit {
+  score: number;
+  chunk_id: string;
+  document_id: string;
+  source_id: string;
+  source_version_id: string;
+  title: string;
+  chunk_path: string;
+  chunk_text: string;
+  url: string | null;
+  external_ref: string;
+}
+
+const SNIPPET_LINES = 3;
+
+export async function searchCommand(query: string, options: { json: boolean; topK: number; mode: string }, config: Config, launch: Launch, log: Log): Promise<number> {
+  const api = await openApi(config, launch, log, { workers: false });
+  try {
+    const { hits } = await api.call<{ hits: Hit[] }>("POST", "/v1/search", { tenant_id: api.tenantId, query, top_k: options.topK, mode: options.mode });
+    if (options.json) printJson({ hits });
+    else if (hits.length === 0) print("No hits.");
+    else for (const [i, hit] of hits.entries()) print(describe(i + 1, hit));
+    return EXIT.ok;
+  } finally {
+    await api.close();
+  }
+}
+
+function describe(rank: number, hit: Hit): string {
+  const width = Math.min(process.stdout.columns ?? 100, 120) - 4;
+  const lines = hit.chunk_text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, SNIPPET_LINES);
+  const snippet = lines.map((line) => `    ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`).join("\n");
+  return `${rank}. ${hit.chunk_path}   ${hit.score.toFixed(4)}\n    ${hit.external_ref}\n${snippet}\n`;
+}

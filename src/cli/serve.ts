@@ -1,0 +1,52 @@
+/** `sluice serve`: API and workers until SIGTERM or SIGINT; `--worker-only` leaves the API out. */
+import type { Config } from "../config.ts";
+import { InputError } from "../errors.ts";
+import { startServer } from "../http/serve.ts";
+import type { Log } from "../log.ts";
+import { announceServer, withdrawServer } from "./api.ts";
+import type { Launch } from "./launch.ts";
+import { ensureLocalToken } from "./local_token.ts";
+import { startRuntime } from "./runtime.ts";
+import { EXIT } from "./terminal.ts";
+
+export async function serve(options: { workerOnly: boolean }, config: Config, launch: Launch, log: Log): Promise<number> {
+  if (options.workerOnly && !config.database.url)
+    throw new InputError("config.invalid", "serve --worker-only needs DATABASE_URL: the embedded database belongs to one process");
+  const startedAt = performance.now();
+  const stopped = stopSignal(log);
+  const runtime = await startRuntime(config, launch, log, { workers: true });
+  try {
+    const server = options.workerOnly ? null : startServer(runtime.app, { ...config.http, log });
+    if (server) {
+      // Embedded mode has one user, so a tenant and a token are made for it; with a database of their own, operators make them.
+      if (!config.database.url) await ensureLocalToken(runtime.sql, config.dataDir);
+      await announceServer(config.dataDir, server.url);
+    }
+    log.info(
+      { url: server?.url, threads: config.worker.threads, database: config.database.url ? "postgres" : "embedded", objects: config.objects.kind, start_ms: Math.round(performance.now() - startedAt) },
+      server ? `serving on ${server.url}` : "working",
+    );
+    await stopped;
+    if (server) await withdrawServer(config.dataDir);
+    await server?.stop(config.worker.shutdownMs);
+    return EXIT.ok;
+  } finally {
+    await runtime.stop();
+    log.info("stopped");
+  }
+}
+
+/** The first signal drains; the second one ends the process at once (leases and locks are made for that). */
+function stopSignal(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: string) => {
+      if (asked) process.kill(process.pid, "SIGKILL");
+      asked = true;
+      log.info({ signal }, "stopping: running work may finish, the rest goes back to the queue");
+      resolve();
+    };
+    process.on("SIGTERM", () => onSignal("SIGTERM"));
+    process.on("SIGINT", () => onSignal("SIGINT"));
+  });
+}

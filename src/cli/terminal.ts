@@ -1,0 +1,37 @@
+/** What a person at a terminal sees: results on stdout, progress and messages on stderr, never mixed. */
+import { CODES, messageOf, SluiceError } from "../errors.ts";
+
+export const say = (text: string): void => void process.stderr.write(`${text}\n`);
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printJson = (value: unknown): void => print(JSON.stringify(value));
+
+/** Exit codes: 0 all well, 1 something failed, 2 wrong usage, 78 wrong configuration (EX_CONFIG of sysexits.h). */
+export const EXIT = { ok: 0, failed: 1, usage: 2, config: 78 } as const;
+
+/** Says what went wrong and what to do about it; returns the exit code. */
+export function reportError(error: unknown): number {
+  if (!(error instanceof SluiceError)) {
+    say(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return EXIT.failed;
+  }
+  if (error.code === "config.invalid") {
+    say(messageOf(error));
+    return EXIT.config;
+  }
+  say(`sluice: ${error.message} (${error.code})`);
+  say(`        ${CODES[error.code].help}`);
+  return EXIT.failed;
+}
+
+/** Thousands separated, as people read numbers. */
+export const count = (n: number): string => n.toLocaleString("en-US");
+
+export function seconds(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Columns padded to their widest cell. */
+export function table(rows: string[][]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => Bun.stringWidth(row[column] ?? "")))) ?? [];
+  return rows.map((row) => row.map((cell, column) => cell + " ".repeat(Math.max(0, (widths[column] ?? 0) - Bun.stringWidth(cell)))).join("  ").trimEnd()).join("\n");
+}

@@ -1,0 +1,103 @@
+/**
+ * Which code serves a connection: chosen by source type and `config.kind`. An unknown type, an unknown kind and a
+ * connection that lacks a setting each give the same error every time, so that a sync request can be answered at once
+ * instead of leaving a job that fails later.
+ */
+import { InputError } from "../errors.ts";
+import type { ObjectStore } from "../store/objects.ts";
+import type { S3Access } from "../store/s3_client.ts";
+import { BucketConnector } from "./bucket.ts";
+import { type Connection, type Connector, type JsonObject, SOURCE_TYPES, type SourceType } from "./connector.ts";
+import { DirectoryConnector } from "./directory.ts";
+import { UploadConnector } from "./upload.ts";
+
+export type ConnectorFactory = (connection: Connection) => Connector;
+
+/** What the connectors of this process may use. */
+export interface ConnectorEnvironment {
+  /** Folders below which directory connections may lie. */
+  fileCatalogRoots: readonly string[];
+  objects: ObjectStore;
+  /** For bucket connections that bring no endpoint and no keys of their own. */
+  s3?: S3Access | undefined;
+  /** The object store's own buckets: never a source, since they hold every tenant's versions. */
+  reservedBuckets?: readonly string[];
+}
+
+export class ConnectorRegistry {
+  private readonly factories = new Map<SourceType, Map<string, ConnectorFactory>>();
+
+  register(sourceType: SourceType, kind: string, factory: ConnectorFactory): this {
+    const kinds = this.factories.get(sourceType) ?? new Map<string, ConnectorFactory>();
+    kinds.set(kind, factory);
+    this.factories.set(sourceType, kinds);
+    return this;
+  }
+
+  /**
+   * The connector of a connection. Throws InputError `connector.unknown_source_type`, `connector.bad_config`,
+   * `connector.not_configured`.
+   */
+  open(connection: Connection): Connector {
+    const connector = this.create(connection);
+    if (!connector.isConfigured()) throw notConfigured(connection.sourceType);
+    return connector;
+  }
+
+  /** The same for a connection whose secrets are not known: nothing is said about whether they are there. */
+  create(connection: Connection): Connector {
+    const kinds = this.factories.get(assertSourceType(connection.sourceType));
+    if (kinds === undefined) throw notConfigured(connection.sourceType);
+    const kind = connection.config["kind"] ?? (kinds.size === 1 ? kinds.keys().next().value : undefined);
+    const factory = typeof kind === "string" ? kinds.get(kind) : undefined;
+    if (factory === undefined) {
+      const known = [...kinds.keys()];
+      throw new InputError("connector.bad_config", `config.kind must be one of ${known.join(", ")}`, { known });
+    }
+    return factory(connection);
+  }
+}
+
+/** All connectors of the product. */
+export function createRegistry(environment: ConnectorEnvironment): ConnectorRegistry {
+  const { objects } = environment;
+  return withConnections(environment).register("FILE_UPLOAD_OBJECT", "upload", () => new UploadConnector(objects));
+}
+
+/**
+ * Says before a connection is stored whether it could work, as far as its config tells. Throws InputError
+ * `connector.bad_config`, PermanentError `connector.root_missing`, `connector.root_not_allowed`.
+ */
+export function validateConnectionConfig(
+  sourceType: string,
+  config: JsonObject,
+  fileCatalogRoots: readonly string[],
+): void {
+  if (sourceType === "FILE_UPLOAD_OBJECT") {
+    throw new InputError("connector.bad_config", "uploads need no connection", { field: "source_type" });
+  }
+  const connection = { sourceType: assertSourceType(sourceType), config, secrets: {} };
+  withConnections({ fileCatalogRoots }).create(connection).checkConfig?.();
+}
+
+/** The source types that are reached through connections. */
+function withConnections(environment: Omit<ConnectorEnvironment, "objects">): ConnectorRegistry {
+  return new ConnectorRegistry()
+    .register("FILE_CATALOG_OBJECT", "directory", (connection) => new DirectoryConnector(connection, environment))
+    .register("FILE_CATALOG_OBJECT", "bucket", (connection) => new BucketConnector(connection, environment));
+}
+
+/** Narrows a string of a request. Throws InputError `connector.unknown_source_type`. */
+export function assertSourceType(value: string): SourceType {
+  const found = SOURCE_TYPES.find((type) => type === value);
+  if (found !== undefined) return found;
+  const known = [...SOURCE_TYPES];
+  throw new InputError("connector.unknown_source_type", `unknown source type; known are ${known.join(", ")}`, {
+    known,
+  });
+}
+
+function notConfigured(sourceType: SourceType): InputError {
+  const details = { source_type: sourceType };
+  return new InputError("connector.not_configured", `no usable connection for ${sourceType}`, details);
+}

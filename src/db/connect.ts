@@ -1,0 +1,92 @@
+/**
+ * Opens pools of the one driver that all code uses, for a Postgres server and for the embedded one alike. Decides what
+ * the driver leaves to chance: that ambient PG* variables change nothing, that statements have timeouts, that int8 is
+ * a number, that closing a pool ends.
+ */
+import postgres, { type Sql } from "postgres";
+
+/** A Postgres server. */
+export interface ServerTarget {
+  url: string;
+}
+/** The embedded Postgres, or any other behind a Unix socket that asks for no password. */
+export interface SocketTarget {
+  /** Path of the socket itself. */
+  path: string;
+  user: string;
+  database: string;
+}
+/** Plain data, so that it can be sent to worker threads. */
+export type DatabaseTarget = ServerTarget | SocketTarget;
+
+export interface PoolOptions {
+  /** Connections at most; they are opened when needed. */
+  max: number;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  connectTimeoutSeconds?: number;
+  /** A connection unused for so long is closed; 0 keeps it. */
+  idleSeconds?: number;
+  /** The server ends statements that take longer (default 60,000 ms; 0: never). Not in the embedded database. */
+  statementTimeoutMs?: number;
+  /** The server ends waits for a lock (default 10,000 ms). */
+  lockTimeoutMs?: number;
+  /** The server ends connections that idle inside a transaction (default 60,000 ms). */
+  idleInTransactionTimeoutMs?: number;
+  /** Prepared statements (default true); false for poolers that cannot carry them. */
+  prepare?: boolean;
+}
+
+/** int8 beyond 2^53 stays text rather than becoming a wrong number. */
+function parseInt8(text: string): number | string {
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : text;
+}
+
+/**
+ * A pool for the target; connects at the first statement. Arrays of every type work both ways (the driver fetches the
+ * array types once per connection). `numeric` and `vector` come as text, timestamps as Date, bytea as Buffer.
+ */
+export function connectDatabase(target: DatabaseTarget, options: PoolOptions): Sql {
+  const common = {
+    max: options.max,
+    connect_timeout: options.connectTimeoutSeconds ?? 10,
+    idle_timeout: options.idleSeconds ?? 0,
+    prepare: options.prepare ?? true,
+    onnotice: () => {},
+    types: { int8: { to: 20, from: [20], parse: parseInt8, serialize: String } },
+  };
+  if ("path" in target)
+    return postgres({
+      ...common,
+      path: target.path,
+      host: "localhost",
+      user: target.user,
+      database: target.database,
+      pass: "",
+      ssl: false,
+      // The bridge has no use for timeouts: nothing can interrupt a statement in the embedded database.
+      connection: { application_name: options.applicationName },
+    }) as unknown as Sql;
+  return postgres(target.url, {
+    ...common,
+    connection: {
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs ?? 60_000,
+      lock_timeout: options.lockTimeoutMs ?? 10_000,
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,
+    },
+  }) as unknown as Sql;
+}
+
+/**
+ * Closes a pool: lets running statements finish for up to `seconds`, then cuts them off. `sql.end()` without a timeout
+ * may never resolve after a lost connection (porsager/postgres#1097).
+ */
+export async function endDatabase(sql: Sql, seconds = 5): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const atLast = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, (seconds + 1) * 1000);
+  });
+  await Promise.race([sql.end({ timeout: seconds }), atLast]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,41 @@
+/** What the HTTP layer needs from the process around it. Everything comes in here, so that tests can call the app alone. */
+import type { Sql } from "postgres";
+import type { Config } from "../config.ts";
+import type { JsonObject, SourceType } from "../connector/connector.ts";
+import type { Embedder } from "../embed/provider.ts";
+import type { search } from "../index/search.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Wake } from "../queue/wake.ts";
+import type { ObjectStore } from "../store/objects.ts";
+
+export interface AppDeps {
+  config: Config;
+  sql: Sql;
+  objects: ObjectStore;
+  embedder: Embedder;
+  wake: Pick<Wake, "ring">;
+  log: Log;
+  /** Made by createApp when left out. */
+  metrics?: Metrics;
+  search: typeof search;
+  /** Rejects with a SluiceError `connector.*` when no connector could work with this configuration. */
+  validateConnectionConfig(sourceType: SourceType, config: JsonObject): unknown;
+}
+
+/** As handlers see it. */
+export type Deps = AppDeps & { metrics: Metrics };
+
+/** Variables of a request in Hono's context. */
+export interface AppEnv {
+  Variables: {
+    correlationId: string;
+    /** Carries the correlation id. */
+    log: Log;
+    /** Pattern of the route that answered, e.g. `/v1/jobs/{id}`; for the access log and the metrics. */
+    route: string;
+    /** Set once the token is known. */
+    tenantId: string | null;
+    tokenId: string | null;
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * `POST /v1/ingest/files/upload`: files arrive on disk, are recognised, put into the object store and become one job.
+ * All or nothing: whatever fails, no row, no new object and no spooled file is left behind.
+ */
+import * as v from "valibot";
+import { describeUpload } from "../connector/upload.ts";
+import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { FORMATS, type Format } from "../convert/converted.ts";
+import { sniffFormat } from "../convert/sniff.ts";
+import { InputError } from "../errors.ts";
+import { enqueueItems, enqueueJob, type NewItem } from "../queue/enqueue.ts";
+import { sourceIdOf, versionIdOf } from "../store/ids.ts";
+import { findJob } from "../store/jobs.ts";
+import { rawKey } from "../store/keys.ts";
+import type { AppDeps } from "./app_deps.ts";
+import type { Caller } from "./authenticate.ts";
+import { check } from "./check.ts";
+import { count, tenantId, uuid } from "./fields.ts";
+import { discardFiles, receiveUpload, type SpooledFile } from "./receive_upload.ts";
+import { jsonRoute } from "./route.ts";
+import { JobAccepted, requestedBy } from "./sync_route.ts";
+import { tenantNamed } from "./tenancy.ts";
+
+const SOURCE_TYPE = "FILE_UPLOAD_OBJECT";
+/** All files of a request together may have so many times the size of the largest one that is allowed. */
+const TOTAL_FACTOR = 4;
+/** Larger files are mapped, not read, to look at them: their format may depend on their end. */
+const READ_WHOLE_MAX = 4 * 1024 * 1024;
+/** Objects of a request that are put at once. */
+const PUTS_AT_ONCE = 4;
+
+const UploadFields = v.strictObject({ tenant_id: tenantId });
+
+const UploadedFile = v.strictObject({ name: v.string(), source_id: uuid, size: count, sha256: v.pipe(v.string(), v.hash(["sha256"])) });
+
+interface AcceptedFile extends SpooledFile {
+  sourceId: string;
+  format: Format;
+}
+
+export const uploadRoute = jsonRoute({
+  method: "post",
+  path: "/v1/ingest/files/upload",
+  summary: "Upload files",
+  tag: "Ingest",
+  access: "write",
+  multipart: v.strictObject({
+    tenant_id: tenantId,
+    file: v.pipe(v.array(v.pipe(v.string(), v.metadata({ format: "binary" }))), v.description("One part for each file, of any name.")),
+  }),
+  status: 202,
+  answer: v.strictObject({ ...JobAccepted, files: v.array(UploadedFile) }),
+  async handle(call) {
+    const { deps } = call;
+    const { dataDir, upload } = deps.config;
+    const received = await receiveUpload(call.request, {
+      spoolDir: `${dataDir}/spool`,
+      maxFileBytes: upload.maxBytes,
+      maxFiles: upload.maxFiles,
+      maxTotalBytes: upload.maxBytes * TOTAL_FACTOR,
+    });
+    try {
+      const fields = check(UploadFields, received.fields, "form");
+      const tenant = await tenantNamed(call, fields.tenant_id);
+      const files = await Promise.all(received.files.map((file) => accept(file, tenant)));
+      const jobId = await storeAndEnqueue(deps, files, { tenant, caller: call.caller, correlationId: call.correlationId });
+      deps.wake.ring();
+      call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
+      return { job_id: jobId, job_status: "processing", files: files.map(answerOf) };
+    } finally {
+      await discardFiles(received.files);
+    }
+  },
+});
+
+const answerOf = ({ name, sourceId, size, sha256 }: AcceptedFile) => ({ name, source_id: sourceId, size, sha256 });
+
+/** Throws InputError `upload.unsupported_type` and the other `convert.*` codes that the first look can give. */
+async function accept(file: SpooledFile, tenant: string): Promise<AcceptedFile> {
+  const bytes = file.size <= READ_WHOLE_MAX ? await Bun.file(file.path).bytes() : Bun.mmap(file.path);
+  const recognised = sniffFormat(bytes, file.name, file.declaredType ?? "");
+  if ("unsupported" in recognised) {
+    const code = recognised.code === "convert.unsupported_type" ? "upload.unsupported_type" : recognised.code;
+    throw new InputError(code, `${file.name} is ${recognised.unsupported}`, { name: file.name, supported: Object.keys(FORMATS) });
+  }
+  return { ...file, format: recognised.format, sourceId: sourceIdOf(tenant, SOURCE_TYPE, `upload://${file.name}`) };
+}
+
+interface Asking {
+  tenant: string;
+  caller: Caller;
+  correlationId: string;
+}
+
+/** Puts the files into the object store, then queues them; returns the job's id. */
+async function storeAndEnqueue(deps: AppDeps, files: AcceptedFile[], asking: Asking): Promise<string> {
+  const created: string[] = [];
+  let jobId: string | undefined;
+  try {
+    const uris = await putAll(deps, files, asking.tenant, created);
+    const uploadedAt = new Date();
+    const items = files.map((file, i) => itemOf(file, uris[i]!, uploadedAt));
+    return await deps.sql.begin(async (tx) => {
+      jobId = await enqueueJob(tx, {
+        tenantId: asking.tenant,
+        jobType: "upload",
+        payload: { files: files.map(answerOf) },
+        requestedBy: requestedBy(asking.caller),
+        correlationId: asking.correlationId,
+      });
+      await enqueueItems(tx, { tenantId: asking.tenant, jobId }, items, 0);
+      return jobId;
+    });
+  } catch (error) {
+    if (await mayBeQueued(deps, asking.tenant, jobId)) throw error;
+    await Promise.allSettled(created.map((uri) => deps.objects.remove(uri)));
+    throw error;
+  }
+}
+
+/** A connection that broke during COMMIT leaves it open whether the job exists; its objects must not go then. */
+async function mayBeQueued(deps: AppDeps, tenant: string, jobId: string | undefined): Promise<boolean> {
+  if (jobId === undefined) return false;
+  return findJob(deps.sql, tenant, jobId).then(
+    (job) => job !== null,
+    () => true,
+  );
+}
+
+/** URIs in the order of the files; every object that was not there before is added to `created`. */
+async function putAll(deps: AppDeps, files: AcceptedFile[], tenant: string, created: string[]): Promise<string[]> {
+  const uris: string[] = [];
+  for (let start = 0; start < files.length; start += PUTS_AT_ONCE) {
+    // All of a batch are awaited, even after a failure: whatever gets created must be known to be removed.
+    const settled = await Promise.allSettled(
+      files.slice(start, start + PUTS_AT_ONCE).map(async (file) => {
+        const sourceVersionId = versionIdOf(file.sourceId, file.sha256, CONVERTER_VERSION);
+        const key = rawKey({ tenantId: tenant, sourceId: file.sourceId, sourceVersionId });
+        const put = await deps.objects.putNew("raw", key, { file: file.path, size: file.size }, "application/octet-stream");
+        if (put.created) created.push(put.uri);
+        return put.uri;
+      }),
+    );
+    for (const put of settled) {
+      if (put.status === "rejected") throw put.reason;
+      uris.push(put.value);
+    }
+  }
+  return uris;
+}
+
+function itemOf(file: AcceptedFile, rawUri: string, uploadedAt: Date): NewItem {
+  const descriptor = describeUpload({ ...file, mediaType: file.declaredType, rawUri, uploadedAt });
+  return {
+    sourceId: file.sourceId,
+    connectionId: null,
+    sourceType: SOURCE_TYPE,
+    externalRef: descriptor.externalRef,
+    descriptor: JSON.stringify(descriptor),
+    lane: FORMATS[file.format].isolated ? "isolated" : "inline",
+  };
+}

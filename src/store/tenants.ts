@@ -1,0 +1,59 @@
+/** Tenants: the owners of everything else. Names are unique whatever their case. */
+import type { Sql } from "postgres";
+import { InputError } from "../errors.ts";
+
+export interface Tenant {
+  tenantId: string;
+  name: string;
+  createdAt: Date;
+}
+
+interface Row {
+  tenant_id: string;
+  name: string;
+  created_at: Date;
+}
+
+const fromRow = (row: Row): Tenant => ({ tenantId: row.tenant_id, name: row.name, createdAt: row.created_at });
+
+/** Throws InputError `tenant.duplicate_name`. */
+export async function createTenant(sql: Sql, name: string): Promise<Tenant> {
+  const [row] = await sql<Row[]>`
+    INSERT INTO tenants (tenant_id, name) VALUES (${Bun.randomUUIDv7()}, ${name}) ON CONFLICT DO NOTHING RETURNING *`;
+  if (!row) throw new InputError("tenant.duplicate_name", `There is a tenant named ${name}`, { name });
+  return fromRow(row);
+}
+
+/** By name. */
+export async function listTenants(sql: Sql): Promise<Tenant[]> {
+  const rows = await sql<Row[]>`SELECT * FROM tenants ORDER BY lower(name)`;
+  return rows.map(fromRow);
+}
+
+/** Null when there is none of that name. */
+export async function findTenantNamed(sql: Sql, name: string): Promise<Tenant | null> {
+  const [row] = await sql<Row[]>`SELECT * FROM tenants WHERE lower(name) = lower(${name})`;
+  return row ? fromRow(row) : null;
+}
+
+export async function tenantExists(sql: Sql, tenantId: string): Promise<boolean> {
+  const rows = await sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenantId}`;
+  return rows.length > 0;
+}
+
+/** What an id may name; each has its tenant in its row. */
+export type OwnedKind = "job" | "document" | "connection";
+
+/**
+ * The tenant that owns a row, for callers who may act for any. Every primary key starts with the tenant, hence the
+ * array of all of them: an index probe for each instead of a scan.
+ */
+export async function findOwner(sql: Sql, kind: OwnedKind, id: string): Promise<string | null> {
+  const [row] = await {
+    job: () => sql<{ tenant_id: string }[]>`SELECT tenant_id FROM ingest_jobs WHERE job_id = ${id}`,
+    document: () => sql<{ tenant_id: string }[]>`
+      SELECT tenant_id FROM documents WHERE tenant_id = ANY (ARRAY(SELECT tenant_id FROM tenants)) AND document_id = ${id}`,
+    connection: () => sql<{ tenant_id: string }[]>`SELECT tenant_id FROM connections WHERE connection_id = ${id}`,
+  }[kind]();
+  return row?.tenant_id ?? null;
+}
