@@ -6,6 +6,7 @@
  * after a chunk that starts or ends there (table header, fence).
  */
 import type { Block, ParsedMarkdown } from "../markdown/blocks.ts";
+import { isInvisible } from "./invisible.ts";
 import { sentenceStarts } from "./sentences.ts";
 import { tokenUnits, UNITS_PER_TOKEN } from "./tokens.ts";
 
@@ -75,28 +76,6 @@ export function readAtoms(parsed: ParsedMarkdown, first: number, end: number, bu
   const cutter = new Cutter(parsed, budget);
   for (let index = first; index < end; index++) cutter.addBlock(index);
   return cutter.atoms;
-}
-
-/** Blocks that show nothing to a reader: rules, comments, anchors, link reference definitions. */
-export function isInvisible(block: Block, markdown: string): boolean {
-  if (block.kind === "hr" || block.kind === "definition") return true;
-  if (block.kind !== "html") return false;
-  const html = markdown.slice(block.charStart, block.charEnd);
-  if (/\b(?:src|href|alt|title|data)\s*=/i.test(withoutComments(html))) return false;
-  return withoutComments(html).replace(/<[^<>]*>/g, "").trim() === "";
-}
-
-function withoutComments(html: string): string {
-  let text = "";
-  let at = 0;
-  for (;;) {
-    const open = html.indexOf("<!--", at);
-    if (open < 0) return text + html.slice(at);
-    text += html.slice(at, open);
-    const close = html.indexOf("-->", open);
-    if (close < 0) return text;
-    at = close + 3;
-  }
 }
 
 class Cutter {

@@ -6,7 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { type Block, type ParsedMarkdown, parseMarkdown } from "../markdown/blocks.ts";
-import { type Atom, type AtomType, isInvisible, readAtoms } from "./atoms.ts";
+import { type Atom, type AtomType, readAtoms } from "./atoms.ts";
+import { isInvisible } from "./invisible.ts";
 import { overlapStart } from "./overlap.ts";
 import { packAtoms, type Run } from "./pack.ts";
 import { readSections, type Section } from "./sections.ts";

@@ -44,9 +44,7 @@ class Costs {
 
   of(first: number, end: number): number {
     const head = this.atoms[first]!;
-    return (
-      this.sums[end]! - this.sums[first]! - head.gapUnits + head.openingUnits + this.atoms[end - 1]!.closingUnits
-    );
+    return this.sums[end]! - this.sums[first]! - head.gapUnits + head.openingUnits + this.atoms[end - 1]!.closingUnits;
   }
 }
 
@@ -67,9 +65,7 @@ function chooseEnd(atoms: Atom[], costs: Costs, first: number, markdown: string,
   }
   if (lastFitting === length) return length;
   const usable = (end: number): boolean =>
-    costs.of(first, end) <= sizes.budget &&
-    costs.of(first, end) >= sizes.min &&
-    costs.of(end, length) >= sizes.min;
+    costs.of(first, end) <= sizes.budget && costs.of(first, end) >= sizes.min && costs.of(end, length) >= sizes.min;
   const inWindow = best(atoms, lowest, lastFitting, usable, (end) => hashAt(markdown, atoms[end]!));
   if (inWindow !== null && atoms[inWindow]!.breakCost <= BREAK.sentence) return inWindow;
   // Rather a smaller chunk than a torn sentence; then as large a one as can be.

@@ -37,14 +37,16 @@ export function sentenceStarts(text: string, start: number, end: number): number
     }
     const char = text[at]!;
     at++;
-    if (code < 128 ? !(char === "." || char === "!" || char === "?" || char === "\n") : !isWideOrEllipsis(char)) continue;
+    if (code < 128 ? !(char === "." || char === "!" || char === "?" || char === "\n") : !isWideOrEllipsis(char))
+      continue;
     if (char === "\n") {
       if (isHardBreak(text, start, at - 1)) push(starts, skipBlank(text, at, end), end);
       continue;
     }
     const wide = code > 128 && char !== "…";
     const mark = at - 1;
-    while (at < end && (CLOSERS.includes(text[at]!) || WESTERN_END.test(text[at]!) || WIDE_ENDS.includes(text[at]!))) at++;
+    while (at < end && (CLOSERS.includes(text[at]!) || WESTERN_END.test(text[at]!) || WIDE_ENDS.includes(text[at]!)))
+      at++;
     const next = skipBlank(text, at, end);
     if (!wide && next === at) continue;
     if (!wide && !opensSentence(text, next, end)) continue;

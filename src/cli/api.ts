@@ -52,8 +52,9 @@ function apiOver(send: (request: Request) => Promise<Response>, base: string, lo
       const headers: Record<string, string> = { authorization: `Bearer ${local.token}` };
       const form = body instanceof FormData;
       if (body !== undefined && !form) headers["content-type"] = "application/json";
-      const payload = body === undefined ? {} : { body: form ? body : JSON.stringify(body) };
-      const answer = await send(new Request(new URL(path, base), { method, headers, ...payload }));
+      const init: RequestInit = { method, headers };
+      if (body !== undefined) init.body = form ? (body as FormData) : JSON.stringify(body);
+      const answer = await send(new Request(new URL(path, base), init));
       const json: unknown = answer.status === 204 ? null : await answer.json();
       if (answer.ok) return json as T;
       throw errorOf(json, answer.status);

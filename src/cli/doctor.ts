@@ -4,6 +4,7 @@ import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
 import { withTimeout } from "../db/deadline.ts";
 import { migrationStatus } from "../db/migrate.ts";
+import { serverFacts } from "../db/server_facts.ts";
 import { createEmbedder } from "../embed/provider.ts";
 import { CODES, messageOf, SluiceError } from "../errors.ts";
 import { type CheckResult, openObjectStore } from "../store/objects.ts";
@@ -64,13 +65,7 @@ async function checkDataDir({ dataDir }: Config): Promise<CheckResult[]> {
 }
 
 async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
-  const [server] = await sql<{ version: string; num: number; vector: string | null; available: string | null; skew: number; may_create: boolean }[]>`
-    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS num,
-      (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector,
-      (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
-      extract(epoch FROM clock_timestamp())::float8 - ${Date.now() / 1000}::float8 AS skew,
-      has_schema_privilege(current_schema(), 'CREATE') AS may_create`;
-  const { version, num, vector, available, skew, may_create } = server!;
+  const { version, versionNumber: num, vectorInstalled: vector, vectorAvailable: available, clockSkewSeconds: skew, mayCreate } = await serverFacts(sql);
   const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
   const found = vector ?? available;
   return [
@@ -86,7 +81,7 @@ async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
       detail: vector ? `version ${vector}` : available ? `version ${available} can be installed` : "not there",
       help: `Install pgvector ${VECTOR_MIN} or newer on the database server; "sluice migrate" creates the extension.`,
     },
-    { name: "database rights", status: may_create || pending.length === 0 ? "ok" : "fail", detail: may_create ? "may create tables" : "may not create tables", help: 'Grant CREATE on the schema, or run "sluice migrate" with a role that has it.' },
+    { name: "database rights", status: mayCreate || pending.length === 0 ? "ok" : "fail", detail: mayCreate ? "may create tables" : "may not create tables", help: 'Grant CREATE on the schema, or run "sluice migrate" with a role that has it.' },
     { name: "schema", status: pending.length > 0 ? "warn" : "ok", detail: pending.length > 0 ? `${pending.length} migration(s) pending` : "up to date", help: 'Run "sluice migrate"; "serve" and "ingest" do it by themselves.' },
     { name: "clock", status: Math.abs(skew) > CLOCK_SKEW_MAX_S ? "warn" : "ok", detail: `${Math.abs(skew).toFixed(1)} s from the database's`, help: "Let both machines synchronise their clocks; leases and retries are timed by the database's." },
   ];
@@ -104,12 +99,13 @@ async function checkObjects(config: Config, fix: boolean): Promise<CheckResult[]
 
 async function checkEmbeddings(config: Config): Promise<CheckResult[]> {
   const embedder = createEmbedder(config.embeddings);
-  const vector = await embedder.embedQuery("Does the endpoint answer?");
+  const answer = await embedder.check();
+  if (!answer.ok) return [{ name: "embeddings", status: "fail", detail: `${embedder.model}: ${answer.error.message}`, help: CODES[answer.error.code].help }];
   return [
     {
       name: "embeddings",
       status: embedder.semantic ? "ok" : "warn",
-      detail: `${embedder.model} gives ${vector.length} dimensions`,
+      detail: `${embedder.model} gives ${answer.dimensions} dimensions, in ${Math.round(answer.milliseconds)} ms`,
       help: "Feature hashing finds equal words, not equal meaning: set EMBEDDINGS_URL and EMBEDDINGS_MODEL for semantic search.",
     },
   ];
@@ -119,7 +115,7 @@ async function checkConversion(launch: Launch): Promise<CheckResult[]> {
   const { ConvertChild } = await import("../worker/isolate.ts");
   const child = new ConvertChild({ command: launch.childCommand, deadlineMs: 10_000, memoryMaxBytes: 1024 ** 3 });
   try {
-    await child.ping();
+    await child.convert({ bytes: new TextEncoder().encode("# It works"), name: "check.md", format: "markdown" });
     return [{ name: "conversion", status: "ok", detail: "the isolated process starts" }];
   } finally {
     await child.close();

@@ -3,16 +3,16 @@
  * if wanted, the pool of worker threads. Everything that is started here is stopped by `stop`, in reverse order.
  */
 import { mkdir } from "node:fs/promises";
-import type { Hono } from "hono";
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
-import { validateConnectionConfig } from "../connector/registry.ts";
 import { connectDatabase, type DatabaseTarget, endDatabase } from "../db/connect.ts";
 import { migrate } from "../db/migrate.ts";
 import { createEmbedder, type Embedder } from "../embed/provider.ts";
+import type { JsonObject, SourceType } from "../connector/connector.ts";
 import { createApp } from "../http/app.ts";
 import { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
+import { registryOf } from "../pipeline/connectors.ts";
 import { Wake } from "../queue/wake.ts";
 import { type ObjectStore, openObjectStore } from "../store/objects.ts";
 import { activateModel } from "../store/pending_vectors.ts";
@@ -24,7 +24,7 @@ export interface Runtime {
   sql: Sql;
   objects: ObjectStore;
   embedder: Embedder;
-  app: Hono;
+  app: ReturnType<typeof createApp>;
   wake: Wake;
   /** Ends workers within their budget, then connections and the embedded database. */
   stop(): Promise<void>;
@@ -66,7 +66,9 @@ export async function startRuntime(config: Config, launch: Launch, log: Log, opt
     undo.push(async () => wake.close());
 
     const fileCatalogRoots = [...config.fileCatalogRoots, ...(options.extraRoots ?? [])];
-    const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig: (type, given) => validateConnectionConfig(type, given, fileCatalogRoots) });
+    const registry = registryOf(config, objects, fileCatalogRoots);
+    const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) => registry.open({ sourceType, config: given, secrets: {} });
+    const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig });
     if (options.workers) {
       const pool = new WorkerPool({
         threads: config.worker.threads,

@@ -33,7 +33,7 @@ const ERROR_CODES: S3ErrorCodes = {
 };
 
 const Config = v.strictObject({
-  kind: v.literal("bucket"),
+  kind: v.literal("s3"),
   bucket: v.pipe(v.string(), v.regex(/^[a-zA-Z0-9._-]{3,255}$/)),
   prefix: v.optional(v.pipe(v.string(), v.maxLength(1024)), ""),
   endpoint: v.optional(v.pipe(v.string(), v.url())),
@@ -225,7 +225,7 @@ function accessOf(
   secrets: Record<string, string>,
   fallback: S3Access | undefined,
 ): S3Access | null {
-  const own = { accessKeyId: secrets["access_key_id"], secretAccessKey: secrets["secret_access_key"] };
+  const own = { accessKeyId: secrets.access_key_id, secretAccessKey: secrets.secret_access_key };
   const hasOwnKeys = own.accessKeyId !== undefined && own.secretAccessKey !== undefined;
   const style = config.force_path_style;
   if (hasOwnKeys) {

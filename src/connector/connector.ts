@@ -113,7 +113,7 @@ export interface Connector {
 /** A configured instance of a source type, as it lies in `connections` (secrets already decrypted). */
 export interface Connection {
   sourceType: SourceType;
-  /** `config.kind` chooses the implementation: `directory`, `bucket`, `upload`, `confluence`. */
+  /** `config.kind` chooses the implementation: `directory`, `s3`, `upload`, `confluence`. */
   config: JsonObject;
   secrets: Record<string, string>;
 }

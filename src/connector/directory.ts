@@ -130,7 +130,7 @@ export class DirectoryConnector implements Connector {
   }
 
   async fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched> {
-    const relative = descriptor.locator["path"];
+    const relative = descriptor.locator.path;
     if (typeof relative !== "string") throw gone(descriptor);
     const realRoot = this.keptRoot();
     try {

@@ -9,8 +9,6 @@ const DEFAULT_INCLUDE = ["**/*.{md,markdown,txt,html,htm,docx,pdf}"];
 const NEVER_WALKED = new Set(["node_modules"]);
 const PATTERNS_MAX = 50;
 const PATTERN_CHARS_MAX = 300;
-/** Matching time grows with every star of a pattern; configured by people, but not to be trusted with the thread. */
-const STARS_MAX = 12;
 
 export interface GlobConfig {
   include?: readonly string[] | undefined;
@@ -56,7 +54,6 @@ function compile(patterns: readonly string[]): Bun.Glob[] {
   return patterns.map((pattern) => {
     if (pattern === "" || pattern.length > PATTERN_CHARS_MAX) throw bad(`a glob is empty or too long`);
     if (pattern.startsWith("/")) throw bad(`${pattern}: globs are relative to the root and begin without a slash`);
-    if (pattern.split("*").length - 1 > STARS_MAX) throw bad(`${pattern}: too many stars`);
     return new Bun.Glob(pattern);
   });
 }

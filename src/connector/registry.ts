@@ -48,7 +48,7 @@ export class ConnectorRegistry {
   create(connection: Connection): Connector {
     const kinds = this.factories.get(assertSourceType(connection.sourceType));
     if (kinds === undefined) throw notConfigured(connection.sourceType);
-    const kind = connection.config["kind"] ?? (kinds.size === 1 ? kinds.keys().next().value : undefined);
+    const kind = connection.config.kind ?? (kinds.size === 1 ? kinds.keys().next().value : undefined);
     const factory = typeof kind === "string" ? kinds.get(kind) : undefined;
     if (factory === undefined) {
       const known = [...kinds.keys()];
@@ -84,7 +84,7 @@ export function validateConnectionConfig(
 function withConnections(environment: Omit<ConnectorEnvironment, "objects">): ConnectorRegistry {
   return new ConnectorRegistry()
     .register("FILE_CATALOG_OBJECT", "directory", (connection) => new DirectoryConnector(connection, environment))
-    .register("FILE_CATALOG_OBJECT", "bucket", (connection) => new BucketConnector(connection, environment));
+    .register("FILE_CATALOG_OBJECT", "s3", (connection) => new BucketConnector(connection, environment));
 }
 
 /** Narrows a string of a request. Throws InputError `connector.unknown_source_type`. */

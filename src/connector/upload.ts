@@ -52,7 +52,7 @@ export class UploadConnector implements Connector {
 
   async fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched> {
     context.signal.throwIfAborted();
-    const rawUri = descriptor.locator["raw_uri"];
+    const rawUri = descriptor.locator.raw_uri;
     if (typeof rawUri !== "string") {
       throw new PermanentError("connector.gone", `${descriptor.externalRef}: the descriptor names no stored object`);
     }

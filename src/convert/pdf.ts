@@ -4,7 +4,7 @@
  * Text comes before structure: whatever cannot be understood stays as paragraphs in the order of reading.
  */
 import { messageOf, PermanentError } from "../errors.ts";
-import type { Converted, ConvertLimits, Converter, Warning } from "./converted.ts";
+import type { Converted, Converter, ConvertLimits, Warning } from "./converted.ts";
 import { blocksOf } from "./pdf/blocks.ts";
 import { removeFurniture } from "./pdf/furniture.ts";
 import { hasText } from "./pdf/interpret.ts";
@@ -39,7 +39,10 @@ async function convertDocument(document: PdfDocument, limits: ConvertLimits): Pr
   return { markdown, title, language, metadata, warnings };
 }
 
-async function readPages(document: PdfDocument, limits: ConvertLimits): Promise<{ pages: LaidOutPage[]; warnings: Warning[] }> {
+async function readPages(
+  document: PdfDocument,
+  limits: ConvertLimits,
+): Promise<{ pages: LaidOutPage[]; warnings: Warning[] }> {
   const reader = await readerOf(document);
   const pages: LaidOutPage[] = [];
   const silent: number[] = [];

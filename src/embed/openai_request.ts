@@ -69,11 +69,11 @@ async function post(endpoint: Endpoint, texts: string[], signal: AbortSignal): P
   });
   let url = endpoint.url;
   for (let redirects = 0; ; redirects++) {
-    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
+    const response = await fetch(url.href, { method: "POST", headers, body, signal, redirect: "manual" });
     if (response.status < 300 || response.status > 399) return response;
     await response.body?.cancel();
     const target = response.headers.get("location");
-    const next = target && URL.canParse(target, url) ? new URL(target, url) : null;
+    const next = target && URL.canParse(target, url.href) ? new URL(target, url.href) : null;
     if (!next || next.origin !== url.origin || redirects >= MAX_REDIRECTS)
       throw new TransientError("embeddings.rejected", `the embeddings endpoint ${url.host} redirects elsewhere: set EMBEDDINGS_URL to the final address`, {
         status: response.status,

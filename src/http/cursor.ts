@@ -6,10 +6,19 @@ import * as v from "valibot";
 import { InputError } from "../errors.ts";
 import { uuid } from "./fields.ts";
 
+/** A day or hour that does not exist would be an error of the database. */
+const isReal = (time: string): boolean => {
+  const date = new Date(`${time.slice(0, 23)}Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 23) === time.slice(0, 23) && !time.startsWith("0000");
+};
+
 /** Newest first: a timestamp with microseconds, as Postgres prints it, and an id that breaks ties. */
-export const NewestKey = v.strictTuple([v.pipe(v.string(), v.regex(/^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)), uuid]);
+export const NewestKey = v.strictTuple([
+  v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/), v.check(isReal)),
+  uuid,
+]);
 export const IdKey = v.strictTuple([uuid]);
-/** Up to the largest bigint, less its last digit. */
+/** A bigint, short of its last digit. */
 export const NumberKey = v.strictTuple([v.pipe(v.string(), v.regex(/^\d{1,18}$/))]);
 
 export function encodeCursor(key: readonly unknown[]): string {

@@ -55,6 +55,14 @@ export const flag = v.optional(
   "false",
 );
 
+/** A point in time that a caller names; within the years that Postgres and ISO 8601 share. */
+export const instantNamed = v.pipe(
+  v.string(),
+  v.isoTimestamp("must be a timestamp in ISO 8601 with its time zone"),
+  v.transform((text) => new Date(text)),
+  v.check((time) => time.getUTCFullYear() >= 1 && time.getUTCFullYear() <= 9999, "is no such time"),
+);
+
 // Answers
 
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;

@@ -1,6 +1,7 @@
 /** For whoever operates the service: is the process alive, can it do its work, how is it doing. */
 import * as v from "valibot";
 import { withTimeout } from "../db/deadline.ts";
+import { pingDatabase } from "../db/ping.ts";
 import { messageOf } from "../errors.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { jsonRoute, plainRoute } from "./route.ts";
@@ -16,7 +17,7 @@ const healthz = jsonRoute({
   tag,
   access: "public",
   answer: v.strictObject({ status: v.literal("ok") }),
-  handle: async () => ({ status: "ok" }),
+  handle: async () => ({ status: "ok" as const }),
 });
 
 const Part = v.picklist(["ok", "failed"]);
@@ -31,14 +32,15 @@ const readyz = jsonRoute({
   statusOf: ({ status }) => (status === "ready" ? 200 : 503),
   async handle({ deps, log }) {
     const [database, objects] = await Promise.all([
-      probe("database", () => deps.sql`SELECT 1`),
-      probe("objects", () => objectsAnswer(deps)),
+      probe("database", pingDatabase(deps.sql, READY_MS)),
+      probe("objects", withTimeout(objectsAnswer(deps), READY_MS, "check of the object store")),
     ]);
-    return { status: database === "ok" && objects === "ok" ? "ready" : "not_ready", database, objects };
+    const status: "ready" | "not_ready" = database === "ok" && objects === "ok" ? "ready" : "not_ready";
+    return { status, database, objects };
 
-    async function probe(part: string, work: () => PromiseLike<unknown>): Promise<"ok" | "failed"> {
+    async function probe(part: string, work: Promise<unknown>): Promise<"ok" | "failed"> {
       try {
-        await withTimeout(work(), READY_MS, `check of ${part}`);
+        await work;
         return "ok";
       } catch (error) {
         // The answer is public and names only the part; the reason is for the log.

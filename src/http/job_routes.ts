@@ -178,7 +178,7 @@ const retry = jsonRoute({
     const again = await retryFailed(sql, tenantId, jobId);
     if (again === null) throw new InputError("job.nothing_to_retry", `The job ${jobId} is not finished or has no failed item`);
     wake.ring();
-    return { job_id: jobId, job_status: "processing", items_retried: again };
+    return { job_id: jobId, job_status: "processing" as const, items_retried: again };
   },
 });
 

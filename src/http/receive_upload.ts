@@ -12,7 +12,7 @@ import { extensionOf, uploadName } from "./upload_name.ts";
 
 const HEAD_BYTES = 8192;
 /** Written in pieces of this size: a write through the thread pool costs more than the copy. */
-const WRITE_BYTES = 1024 * 1024;
+const WRITE_BYTES = 256 * 1024;
 const PREFIX = "upload-";
 /** Boundaries, part headers, form fields, an epilogue: what a body may hold beside its files. */
 const OVERHEAD_BYTES = 1024 * 1024;

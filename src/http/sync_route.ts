@@ -68,7 +68,7 @@ export const syncRoute = jsonRoute({
     });
     deps.wake.ring();
     call.log.info({ job_id: jobId, source_types: body.source_types }, "sync job queued");
-    return { job_id: jobId, job_status: "queued" };
+    return { job_id: jobId, job_status: "queued" as const };
   },
 });
 

@@ -66,7 +66,7 @@ export const uploadRoute = jsonRoute({
       const jobId = await storeAndEnqueue(deps, files, { tenant, caller: call.caller, correlationId: call.correlationId });
       deps.wake.ring();
       call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
-      return { job_id: jobId, job_status: "processing", files: files.map(answerOf) };
+      return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
     } finally {
       await discardFiles(received.files);
     }

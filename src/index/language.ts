@@ -94,27 +94,42 @@ export function detectLanguage(markdown: string, declared?: string | null): Docu
   const sample = proseSample(markdown);
   const stated = primarySubtag(declared);
   const letters = sample.match(/\p{L}/gu)?.length ?? 0;
-  const read = letters === 0 ? null : readLanguage(sample);
+  const read = letters === 0 ? null : readLanguage(sample, letters);
   const trusted = letters >= LETTERS_MIN || !stated;
   const language = (trusted ? read : null) ?? stated ?? read ?? "und";
   return { language, ftsConfig: FTS_CONFIGS[language] ?? "simple" };
 }
 
-function readLanguage(sample: string): string | null {
-  const byRule = languageByRule(sample);
+function readLanguage(sample: string, letters: number): string | null {
+  const byRule = languageByRule(sample, letters);
   if (byRule) return byRule;
   const result = loadModel().detector.detect(sample);
   if (!result.language || !result.isReliable()) return null;
   return SAME_LANGUAGE[result.language] ?? result.language;
 }
 
-/** Scripts that tell at once, and the three languages that Postgres stems but the detector does not know. */
-function languageByRule(sample: string): string | null {
-  if (/[\u3041-\u3096\u30a1-\u30fa]{2}/.test(sample)) return "ja";
-  if (/[\u05f0-\u05f2]|\u05d0[\u05b7\u05b8]/.test(sample)) return "yi";
-  if (share(sample, /(?<![\p{L}\p{M}])(?:छ|छन्|हुन्छ|गर्न|पनि|लागि)(?![\p{L}\p{M}])/gu) > 0.02) return "ne";
-  if (share(sample, /(?<!\p{L})(?:agus|bhí|tá|níl|sé|atá|leis|ach)(?!\p{L})/giu) > 0.06) return "ga";
-  return null;
+/** Scripts that tell at once, with the share of letters that they must have; Japanese has Han among its kana. */
+const SCRIPTS: [language: string, script: RegExp, shareMin: number][] = [
+  ["ja", /[\u3041-\u3096\u30a1-\u30fa]/g, 0.1],
+  ["ko", /[\uac00-\ud7a3]/g, 0.3],
+  ["zh", /[\u3400-\u9fff]/g, 0.3],
+  ["th", /[\u0e01-\u0e2e]/g, 0.3],
+  ["he", /[\u05d0-\u05f2]/g, 0.3],
+];
+const YIDDISH = /[\u05f0-\u05f2]|\u05d0[\u05b7\u05b8]/;
+const NEPALI_WORDS = /(?<![\p{L}\p{M}])(?:छ|छन्|हुन्छ|गर्न|पनि|लागि)(?![\p{L}\p{M}])/gu;
+const IRISH_WORDS = /(?<!\p{L})(?:agus|bhí|tá|níl|sé|atá|leis|ach)(?!\p{L})/giu;
+
+/** What the script tells, and the three languages that Postgres stems but the detector does not know. */
+function languageByRule(sample: string, letters: number): string | null {
+  if (/[^\u0000-\u024f]/.test(sample)) {
+    for (const [language, script, shareMin] of SCRIPTS) {
+      if ((sample.match(script)?.length ?? 0) < Math.max(1, letters * shareMin)) continue;
+      return language === "he" && YIDDISH.test(sample) ? "yi" : language;
+    }
+    if (/[\u0900-\u097f]/.test(sample) && share(sample, NEPALI_WORDS) > 0.02) return "ne";
+  }
+  return sample.includes("agus") && share(sample, IRISH_WORDS) > 0.06 ? "ga" : null;
 }
 
 /** Matches per word. */
@@ -130,12 +145,26 @@ function primarySubtag(tag: string | null | undefined): string | null {
   return known.length === 2 ? known : null;
 }
 
-/** The first prose of the Markdown, at most `SAMPLE_CHARS_MAX` characters. */
+/**
+ * Prose from the beginning of the Markdown and, if it is long, from its middle: title pages and notices are often in
+ * another language than the text, or in several.
+ */
 function proseSample(markdown: string): string {
-  let sample = "";
+  const most = Math.floor(SAMPLE_CHARS_MAX * 0.7);
+  const middle = Math.floor(markdown.length / 2);
+  if (middle < 4 * SAMPLE_CHARS_MAX) return readProse(markdown, 0, SAMPLE_CHARS_MAX);
+  const fences = markdown.slice(0, middle).match(/^ {0,3}(?:```|~~~)/gm)?.length ?? 0;
+  const inside = fences % 2 === 0 ? -1 : markdown.slice(middle).search(/^ {0,3}(?:```|~~~)/m);
+  const text = readProse(markdown, inside < 0 ? middle : markdown.indexOf("\n", middle + inside), most);
+  return readProse(markdown, 0, SAMPLE_CHARS_MAX - text.length) + text;
+}
+
+/** Up to `charsMax` characters of prose from `from` on. */
+function readProse(markdown: string, from: number, charsMax: number): string {
+  let prose = "";
   let fence = "";
-  const limit = Math.min(markdown.length, SOURCE_CHARS_MAX);
-  for (let start = 0; start < limit && sample.length < SAMPLE_CHARS_MAX; ) {
+  const limit = Math.min(markdown.length, from + SOURCE_CHARS_MAX);
+  for (let start = from; start < limit && prose.length < charsMax; ) {
     let end = markdown.indexOf("\n", start);
     if (end < 0 || end > start + SAMPLE_CHARS_MAX) end = Math.min(markdown.length, start + SAMPLE_CHARS_MAX);
     const line = markdown.slice(start, end);
@@ -144,9 +173,9 @@ function proseSample(markdown: string): string {
     if (fence) {
       if (mark?.startsWith(fence)) fence = "";
     } else if (mark) fence = mark;
-    else if (!/^(?: {4}|\t|\s*$|\s*<!--|\s*\|?[\s|:-]+$)/.test(line)) sample += `${proseOf(line)} `;
+    else if (!/^(?: {4}|\t|\s*$|\s*<!--|\s*\|?[\s|:-]+$)/.test(line)) prose += `${proseOf(line)} `;
   }
-  return sample.slice(0, SAMPLE_CHARS_MAX);
+  return prose.slice(0, charsMax);
 }
 
 function proseOf(line: string): string {

@@ -157,7 +157,7 @@ SELECT configs.fts_config, s.chunks::float8 AS chunks, s.sampled::float8 AS samp
     WHERE l.tenant_id = $1::uuid AND l.fts_config = configs.fts_config AND l.lexeme = ANY (
       $3::text[] || ARRAY(SELECT jsonb_array_elements_text(word) FROM jsonb_array_elements(stemmed.lexemes) AS word))
   ), '{}') AS shares,
-  (SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE tenant_id = $1::uuid LIMIT $4::int) AS some)::int AS counted,
+  (SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE tenant_id = $1::uuid LIMIT $4::int) AS bounded)::int AS counted,
   EXISTS (SELECT 1 FROM documents WHERE tenant_id = $1::uuid AND hidden) AS some_hidden
 FROM configs
 LEFT JOIN stemmed USING (fts_config)

@@ -77,6 +77,9 @@ export interface ParsedMarkdown {
 }
 
 const parser = new MarkdownIt({ html: true });
+// Reference targets stay as they are written, as those of inline links do: resolving them is another step's work.
+parser.normalizeLink = (url) => url;
+parser.validateLink = () => true;
 
 /** The form under which CommonMark compares link labels. */
 export function normalizeLabel(label: string): string {

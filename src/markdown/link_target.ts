@@ -90,7 +90,8 @@ function siteRoots(base: Base, firstPart: string): string[][] {
   const roots: string[][] = [];
   const known = base.folders.indexOf(firstPart);
   if (known >= 0) roots.push(base.folders.slice(0, known));
-  for (let depth = base.folders.length; depth >= 0; depth--) if (depth !== known) roots.push(base.folders.slice(0, depth));
+  for (let depth = base.folders.length; depth >= 0; depth--)
+    if (depth !== known) roots.push(base.folders.slice(0, depth));
   return roots;
 }
 

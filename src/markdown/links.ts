@@ -44,8 +44,7 @@ const ANCHOR_TEXT_CHARS_MAX = 1_000;
 
 const AUTOLINK = /<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)>/y;
 const MAIL_AUTOLINK = /<([\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,250}[a-zA-Z0-9])?)>/y;
-const HTML_TAG =
-  /<(a|img)((?:\s+[^\s"'<>=/]{1,100}(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?){1,64})\s*\/?>/iy;
+const HTML_TAG = /<(a|img)((?:\s+[^\s"'<>=/]{1,100}(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?){1,64})\s*\/?>/iy;
 const ATTRIBUTE = /([^\s"'<>=/]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))/g;
 /** White space, `<`, `|`, backticks, and the punctuation that ends a URL in CJK text. */
 const BARE_URL = /[^\s<>|`"\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+/y;

@@ -6,7 +6,7 @@ import { PermanentError } from "../errors.ts";
 import type { Sql } from "postgres";
 import { findConnection } from "../store/connections.ts";
 import type { ObjectStore } from "../store/objects.ts";
-import { openSecrets } from "../store/secrets.ts";
+import { createSecretBox, type SecretBox } from "../store/secrets.ts";
 
 /** A changed connection is noticed after so long. */
 const KEEP_MS = 15_000;
@@ -28,14 +28,19 @@ export function connectorCache(
   fileCatalogRoots: readonly string[],
 ): (tenantId: string, connectionId: string | null, sourceType: string) => Promise<Connector> {
   const registry = registryOf(config, objects, fileCatalogRoots);
+  let box: SecretBox | null = null;
+  const secretsOf = (connectionId: string, sealed: Uint8Array) => {
+    if (!config.secretKey) throw new PermanentError("connector.secrets_unreadable", "SECRET_KEY is not set, but the connection has secrets");
+    box ??= createSecretBox(config.secretKey);
+    return box.open(connectionId, sealed);
+  };
   const kept = new Map<string, { connector: Promise<Connector>; until: number }>();
 
   const open = async (tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector> => {
     if (connectionId === null) return registry.open({ sourceType: assertSourceType(sourceType), config: {}, secrets: {} });
     const row = await findConnection(sql, tenantId, connectionId);
     if (!row) throw new PermanentError("connector.no_connection", "the connection was deleted meanwhile", { connection_id: connectionId });
-    const secrets = row.secrets ? openSecrets(row.secrets, config.secretKey, connectionId) : {};
-    return registry.open({ sourceType: row.sourceType, config: row.config, secrets });
+    return registry.open({ sourceType: row.sourceType, config: row.config, secrets: row.secrets ? secretsOf(connectionId, row.secrets) : {} });
   };
 
   return (tenantId, connectionId, sourceType) => {

@@ -40,8 +40,9 @@ describe("sections", () => {
   });
 
   test("leave out what nobody sees: comments, rules, anchors, link definitions", () => {
-    const markdown = "<!-- licence -->\n\n<a id=\"x\"></a>\n\nText.\n\n---\n\n[ref]: https://example.com\n";
+    const markdown = '<!-- licence -->\n\n<a id="x"></a>\n\nText.\n\n---\n\n[ref]: https://example.com\n';
     expect(texts(chunkMarkdown(markdown, options))).toEqual(["Text."]);
+    expect(texts(chunkMarkdown("<https://example.com>", options))).toEqual(["<https://example.com>"]);
   });
 });
 
@@ -70,7 +71,7 @@ describe("packing", () => {
   });
 
   test("keeps an announcement with what it announces", () => {
-    const list = Array.from({ length: 12 }, (_, index) => `- entry ${index} of the list`).join("\n");
+    const list = Array.from({ length: 40 }, (_, index) => `- entry ${index} of the list`).join("\n");
     const markdown = `${sentencesOf(30, "lease")}\n\nThese exist:\n\n${list}\n`;
     const chunks = chunkMarkdown(markdown, options);
     expect(chunks.length).toBeGreaterThan(1);
@@ -78,7 +79,10 @@ describe("packing", () => {
   });
 
   test("changes few chunks of a long section when one paragraph is edited", () => {
-    const paragraphs = Array.from({ length: 200 }, (_, index) => `${index}. ${sentencesOf(2 + (index % 5), `item ${index * 7919}`)}`);
+    const paragraphs = Array.from(
+      { length: 200 },
+      (_, index) => `${index}. ${sentencesOf(2 + (index % 5), `item ${index * 7919}`)}`,
+    );
     const before = new Set(chunkMarkdown(paragraphs.join("\n\n"), options).map((chunk) => chunk.textSha256));
     let changed = 0;
     for (let edit = 0; edit < 20; edit++) {
@@ -111,7 +115,10 @@ describe("large blocks", () => {
   });
 
   test("code is cut between lines, at blank ones first, and opens its fence again with its language", () => {
-    const functions = Array.from({ length: 30 }, (_, index) => `function f${index}() {\n  return g(${index}, "x");\n}\n`);
+    const functions = Array.from(
+      { length: 30 },
+      (_, index) => `function f${index}() {\n  return g(${index}, "x");\n}\n`,
+    );
     const markdown = `\`\`\`ts title="a"\n${functions.join("\n")}\`\`\`\n`;
     const chunks = chunkMarkdown(markdown, options);
     expect(chunks.length).toBeGreaterThan(1);
@@ -122,7 +129,7 @@ describe("large blocks", () => {
   });
 
   test("a list is cut between top-level items, nested ones stay with theirs", () => {
-    const items = Array.from({ length: 40 }, (_, index) => `- item ${index} says this\n  - and this below ${index}`);
+    const items = Array.from({ length: 80 }, (_, index) => `- item ${index} says this\n  - and this below ${index}`);
     const chunks = chunkMarkdown(items.join("\n"), options);
     expect(chunks.length).toBeGreaterThan(1);
     for (const chunk of chunks) expect(chunk.chunkText).toMatch(/^- item [\s\S]* below \d+$/);
@@ -147,7 +154,11 @@ describe("large blocks", () => {
       const overlap = index === 0 ? "" : markdown.slice(chunk.charStart, chunks[index - 1]!.charEnd);
       if (index > 0) expect(estimateTokens(overlap)).toBeWithin(10, 41);
     }
-    expect(chunkMarkdown(markdown, { ...options, overlapTokens: 0 }).every((chunk, index, all) => index === 0 || chunk.charStart > all[index - 1]!.charEnd)).toBe(true);
+    expect(
+      chunkMarkdown(markdown, { ...options, overlapTokens: 0 }).every(
+        (chunk, index, all) => index === 0 || chunk.charStart > all[index - 1]!.charEnd,
+      ),
+    ).toBe(true);
   });
 
   test("a giant row, line or word is cut in the end and still holds the limit", () => {
@@ -168,6 +179,10 @@ describe("large blocks", () => {
     const header = `|${" long column name |".repeat(120)}\n|${"---|".repeat(120)}`;
     const chunks = chunkMarkdown(`${header}\n|${" c |".repeat(120)}\n`, options);
     for (const chunk of chunks) expect(estimateTokens(chunk.embeddingText)).toBeLessThanOrEqual(512);
-    expect(texts(chunks).join("").match(/long column name/g)).toHaveLength(120);
+    expect(
+      texts(chunks)
+        .join(" ")
+        .match(/long column name/g),
+    ).toHaveLength(120);
   });
 });

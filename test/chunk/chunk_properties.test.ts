@@ -1,7 +1,7 @@
 /** What must hold for every document: random ones stand for those nobody thought of. */
 import { describe, expect, test } from "bun:test";
-import { isInvisible } from "../../src/chunk/atoms.ts";
 import { type Chunk, chunkMarkdown } from "../../src/chunk/chunk.ts";
+import { isInvisible } from "../../src/chunk/invisible.ts";
 import { estimateTokens } from "../../src/chunk/tokens.ts";
 import { parseMarkdown } from "../../src/markdown/blocks.ts";
 import { plainText } from "../../src/markdown/plain_text.ts";
@@ -68,7 +68,8 @@ describe("chunks of random documents", () => {
         if (chunk.chunkText === slice) continue;
         const at = chunk.chunkText.indexOf(slice);
         const added = chunk.chunkText.slice(0, Math.max(0, at)) + chunk.chunkText.slice(at + slice.length);
-        const isFrame = /^[ >\t]*(?:`{3,}|~{3,})/m.test(added) || /^[ >\t]*(?:[-*\d.]+ )*\|?.*\n[ >\t]*\|?[\s|:-]*-/.test(added);
+        const isFrame =
+          /^[ >\t]*(?:`{3,}|~{3,})/m.test(added) || /^[ >\t]*(?:[-*\d.]+ )*\|?.*\n[ >\t]*\|?[\s|:-]*-/.test(added);
         if (at < 0 || !isFrame) throw new Error(`chunk ${chunk.ordinal} adds ${JSON.stringify(added.slice(0, 80))}`);
       }
     });

@@ -57,7 +57,9 @@ function table(random: Random, rowsMax: number): string {
 function code(random: Random, linesMax: number): string {
   const fence = pick(random, ["```", "~~~", "````"]);
   const lines = Array.from({ length: upTo(random, linesMax) }, () =>
-    random() < 0.15 ? "" : `${" ".repeat(upTo(random, 8))}call_${upTo(random, 99)}(a.b[${upTo(random, 9)}], "x"); // note`,
+    random() < 0.15
+      ? ""
+      : `${" ".repeat(upTo(random, 8))}call_${upTo(random, 99)}(a.b[${upTo(random, 9)}], "x"); // note`,
   );
   return [fence + pick(random, ["", "ts", "yaml title=x"]), ...lines, fence].join("\n");
 }

@@ -2,22 +2,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { BucketConnector } from "../../src/connector/bucket.ts";
 import type { JsonObject } from "../../src/connector/connector.ts";
 import { openS3Client } from "../../src/store/s3_client.ts";
+import { dropBucket } from "../store/drop_bucket.ts";
 import { fetchConformance, listConformance, listed, type Subject, signal } from "./conformance.ts";
 
-const endpoint = process.env["TEST_S3_ENDPOINT"];
+const endpoint = process.env.TEST_S3_ENDPOINT;
 const bucket = `sluice-test-src-${crypto.randomUUID().slice(0, 8)}`;
 const s3 = {
   endpoint,
-  region: process.env["TEST_S3_REGION"] ?? "us-east-1",
-  accessKeyId: process.env["TEST_S3_ACCESS_KEY_ID"] ?? "key",
-  secretAccessKey: process.env["TEST_S3_SECRET_ACCESS_KEY"] ?? "secret",
+  region: process.env.TEST_S3_REGION ?? "us-east-1",
+  accessKeyId: process.env.TEST_S3_ACCESS_KEY_ID ?? "key",
+  secretAccessKey: process.env.TEST_S3_SECRET_ACCESS_KEY ?? "secret",
 };
 let prefix = "";
 
 function open(config: JsonObject = {}, access = s3): BucketConnector {
   const connection = {
     sourceType: "FILE_CATALOG_OBJECT" as const,
-    config: { kind: "bucket", bucket, prefix, ...config },
+    config: { kind: "s3", bucket, prefix, ...config },
     secrets: {},
   };
   return new BucketConnector(connection, { s3: access, reservedBuckets: ["reserved"] });
@@ -32,7 +33,10 @@ describe.skipIf(endpoint === undefined)("the bucket connector", () => {
   beforeEach(() => {
     prefix = `${crypto.randomUUID()}/docs/`;
   });
-  afterAll(() => opened.client.destroy());
+  afterAll(async () => {
+    await dropBucket(opened, bucket);
+    opened.client.destroy();
+  }, 60_000);
 
   const put = (Key: string, content: string | Uint8Array) => {
     const Body = Buffer.from(content);

@@ -225,7 +225,7 @@ describe("the root", () => {
       { root: 5 },
       { include: ["/abs"] },
       { extra: 1 },
-      { exclude: ["*".repeat(20)] },
+      { exclude: ["*".repeat(400)] },
     ]) {
       expect(() => open(config)).toThrow(expect.objectContaining({ code: "connector.bad_config" }));
     }

@@ -31,7 +31,7 @@ const subject: Subject = {
     }
   },
   async remove(name) {
-    await objects.remove(String(stored.get(name)!.locator["raw_uri"]));
+    await objects.remove(String(stored.get(name)!.locator.raw_uri));
   },
   descriptors: async () => stored,
 };
@@ -43,7 +43,7 @@ describe("the upload connector", () => {
     await subject.write({ "once.md": "once" });
     const descriptor = stored.get("once.md")!;
     const fetched = await subject.connector().fetch(descriptor, { signal: new AbortController().signal, maxBytes: 10 });
-    expect(fetched.rawUri).toBe(String(descriptor.locator["raw_uri"]));
+    expect(fetched.rawUri).toBe(String(descriptor.locator.raw_uri));
     expect(descriptor.externalRef).toBe("upload://once.md");
   });
 
@@ -71,14 +71,14 @@ describe("the registry", () => {
     expect(codeOf("SHAREPOINT", {})).toBe("connector.unknown_source_type");
     expect(codeOf("FILE_CATALOG_OBJECT", {})).toBe("connector.bad_config");
     expect(codeOf("FILE_CATALOG_OBJECT", { kind: "ftp" })).toBe("connector.bad_config");
-    expect(codeOf("FILE_CATALOG_OBJECT", { kind: "bucket", bucket: "some-bucket" })).toBe("connector.not_configured");
+    expect(codeOf("FILE_CATALOG_OBJECT", { kind: "s3", bucket: "some-bucket" })).toBe("connector.not_configured");
   });
 
   test("a connection is checked before it is stored", () => {
     const check = (config: Record<string, string>) => () =>
       validateConnectionConfig("FILE_CATALOG_OBJECT", config, [temp]);
     expect(check({ kind: "directory", root: temp })).not.toThrow();
-    expect(check({ kind: "bucket", bucket: "some-bucket" })).not.toThrow();
+    expect(check({ kind: "s3", bucket: "some-bucket" })).not.toThrow();
     expect(check({ kind: "directory", root: "/etc" })).toThrow(
       expect.objectContaining({ code: "connector.root_not_allowed" }),
     );

@@ -48,4 +48,3 @@ export async function errorOf(promise: PromiseLike<unknown>): Promise<Error & { 
   }
   throw new Error("expected it to fail");
 }
-

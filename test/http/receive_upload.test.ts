@@ -68,7 +68,7 @@ describe("a good upload", () => {
       {
         filename: "über uns.md",
         type: "text/markdown",
-        content: "# Über\r\n--b\r\nnot a boundary: --bb".replace("--b\r\n", "--c\r\n"),
+        content: "# Über\r\n--c\r\nnot a boundary: --bb",
       },
       { filename: "a.pdf", type: "application/pdf", content: binary },
     ];
@@ -76,7 +76,7 @@ describe("a good upload", () => {
       const { fields, files } = await receiveUpload(requestOf(bodyOf(parts), step), limits);
       expect(fields).toEqual({ tenant_id: "acme" });
       expect(files.map((file) => [file.name, file.size, file.declaredType])).toEqual([
-        ["über uns.md", 38, "text/markdown"],
+        ["über uns.md", 34, "text/markdown"],
         ["a.pdf", 50_000, "application/pdf"],
       ]);
       expect(files[1]!.sha256).toBe(Bun.SHA256.hash(binary, "hex"));

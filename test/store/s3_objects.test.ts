@@ -4,17 +4,19 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { LocalObjects } from "../../src/store/local_objects.ts";
 import { type ObjectStore, openObjectStore, type S3ObjectsConfig } from "../../src/store/objects.ts";
+import { openS3Client } from "../../src/store/s3_client.ts";
 import { S3Objects } from "../../src/store/s3_objects.ts";
+import { dropBucket } from "./drop_bucket.ts";
 import { storeContract } from "./store_contract.ts";
 
-const endpoint = process.env["TEST_S3_ENDPOINT"];
+const endpoint = process.env.TEST_S3_ENDPOINT;
 const run = crypto.randomUUID().slice(0, 8);
 const config: S3ObjectsConfig = {
   kind: "s3",
   endpoint,
-  region: process.env["TEST_S3_REGION"] ?? "us-east-1",
-  accessKeyId: process.env["TEST_S3_ACCESS_KEY_ID"] ?? "key",
-  secretAccessKey: process.env["TEST_S3_SECRET_ACCESS_KEY"] ?? "secret",
+  region: process.env.TEST_S3_REGION ?? "us-east-1",
+  accessKeyId: process.env.TEST_S3_ACCESS_KEY_ID ?? "key",
+  secretAccessKey: process.env.TEST_S3_SECRET_ACCESS_KEY ?? "secret",
   bucketRaw: `sluice-test-raw-${run}`,
   bucketMarkdown: `sluice-test-md-${run}`,
 };
@@ -35,6 +37,8 @@ describe.skipIf(endpoint === undefined)("S3 objects", () => {
   });
   afterAll(async () => {
     await store.close();
+    const opened = await openS3Client(config);
+    for (const bucket of [config.bucketRaw, config.bucketMarkdown]) await dropBucket(opened, bucket);
     await rm(temp, { recursive: true, force: true });
   });
 

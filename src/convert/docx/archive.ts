@@ -22,7 +22,8 @@ const END_SIZE = 22;
 /** A comment behind the end record is 64 KB at most; some files carry other garbage there. */
 const END_SEARCH = 1 << 20;
 
-const malformed = (what: string): PermanentError => new PermanentError("convert.malformed", `The .docx container is damaged: ${what}.`);
+const malformed = (what: string): PermanentError =>
+  new PermanentError("convert.malformed", `The .docx container is damaged: ${what}.`);
 
 export class Archive {
   private readonly entries = new Map<string, Entry>();
@@ -103,7 +104,8 @@ export class Archive {
   private inflate(name: string, entry: Entry): Uint8Array {
     if (entry.encrypted) throw new PermanentError("convert.encrypted", "The .docx container is encrypted.");
     const { offset } = entry;
-    if (offset + 30 > this.bytes.length || this.view.getUint32(offset, true) !== LOCAL) throw malformed(`${name} is not where it should be`);
+    if (offset + 30 > this.bytes.length || this.view.getUint32(offset, true) !== LOCAL)
+      throw malformed(`${name} is not where it should be`);
     const start = offset + 30 + this.view.getUint16(offset + 26, true) + this.view.getUint16(offset + 28, true);
     const packed = this.bytes.subarray(start, start + entry.compressedSize);
     if (packed.length < entry.compressedSize) throw malformed(`${name} is cut off`);
@@ -118,13 +120,16 @@ export class Archive {
     try {
       return inflateRawSync(packed, { maxOutputLength: Math.max(1, this.left) });
     } catch (error) {
-      if (error instanceof RangeError || (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") throw this.tooManyBytes();
+      if (error instanceof RangeError || (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE")
+        throw this.tooManyBytes();
       throw malformed(`${name} does not unpack`);
     }
   }
 
   private tooManyEntries(): PermanentError {
-    return new PermanentError("convert.too_large", "The .docx container has too many entries.", { limit: this.limits.archiveEntriesMax });
+    return new PermanentError("convert.too_large", "The .docx container has too many entries.", {
+      limit: this.limits.archiveEntriesMax,
+    });
   }
 
   private tooManyBytes(): PermanentError {

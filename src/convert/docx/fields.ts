@@ -48,7 +48,13 @@ export class FieldTracker {
   mark(element: XmlElement): string {
     const type = element.attributes["w:fldCharType"];
     if (type === "begin") {
-      this.stack.push({ instruction: "", inResult: false, link: null, data: child(element, "w:ffData"), hasResult: false });
+      this.stack.push({
+        instruction: "",
+        inResult: false,
+        link: null,
+        data: child(element, "w:ffData"),
+        hasResult: false,
+      });
     } else if (type === "separate") {
       const top = this.stack.at(-1);
       if (top) {
@@ -69,7 +75,9 @@ export function parseHyperlink(instruction: string): LinkTarget | null {
   if (!match) return null;
   const target: LinkTarget = {};
   let expectAnchor = false;
-  for (const [whole, option, quoted, bare] of match[1]!.matchAll(/\\([a-z])|["“”]((?:[^"“”\\]|\\.)*)["“”]|([^\s"\\][^\s"]*)/gi)) {
+  for (const [whole, option, quoted, bare] of match[1]!.matchAll(
+    /\\([a-z])|["“”]((?:[^"“”\\]|\\.)*)["“”]|([^\s"\\][^\s"]*)/gi,
+  )) {
     if (option !== undefined) {
       expectAnchor = option.toLowerCase() === "l";
       // \o and \t take a text of their own, which is no target.

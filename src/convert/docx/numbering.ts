@@ -59,7 +59,10 @@ export class Numbering {
       levels.set(index, read);
       if (read.paragraphStyle !== undefined) this.byStyle.set(read.paragraphStyle, index);
     }
-    this.abstracts.set(element.attributes["w:abstractNumId"] ?? "", { levels, styleLink: childValue(element, "w:numStyleLink") });
+    this.abstracts.set(element.attributes["w:abstractNumId"] ?? "", {
+      levels,
+      styleLink: childValue(element, "w:numStyleLink"),
+    });
   }
 
   private addInstance(element: XmlElement): void {
@@ -73,7 +76,8 @@ export class Numbering {
       });
     }
     const id = element.attributes["w:numId"];
-    if (id !== undefined) this.instances.set(id, { abstractId: childValue(element, "w:abstractNumId") ?? "", overrides });
+    if (id !== undefined)
+      this.instances.set(id, { abstractId: childValue(element, "w:abstractNumId") ?? "", overrides });
   }
 
   /**
@@ -90,7 +94,14 @@ export class Numbering {
     const index = Math.min(Math.max(Number.parseInt(level ?? "", 10) || tied || 0, 0), LEVELS - 1);
     const override = instance.overrides.get(index);
     const definition = override?.level ?? abstract.list.levels.get(index);
-    if (!definition) return { numId, level: index, ordered: true, number: this.count(abstract.id, numId, index, 1, undefined), indent: undefined };
+    if (!definition)
+      return {
+        numId,
+        level: index,
+        ordered: true,
+        number: this.count(abstract.id, numId, index, 1, undefined),
+        indent: undefined,
+      };
     const number = this.count(abstract.id, numId, index, definition.start, override?.start);
     if (definition.silent) return null;
     return { numId, level: index, ordered: definition.ordered, number, indent: definition.indent };

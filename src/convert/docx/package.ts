@@ -38,14 +38,16 @@ export class Package {
     const name = [start?.target, "word/document.xml"].find((one) => one !== undefined && this.archive.has(one));
     if (name === undefined) throw new PermanentError("convert.malformed", "The container holds no Word document.");
     const main = this.part(name);
-    if (main?.root.name !== "w:document") throw new PermanentError("convert.malformed", "The container's main part is no Word document.");
+    if (main?.root.name !== "w:document")
+      throw new PermanentError("convert.malformed", "The container's main part is no Word document.");
     this.main = main;
   }
 
   /** A part that the main document is related to, e.g. `styles`. */
   related(type: string): Part | null {
     for (const relation of this.main.relations.values()) {
-      if (relation.type === type && !relation.external && this.archive.has(relation.target)) return this.part(relation.target);
+      if (relation.type === type && !relation.external && this.archive.has(relation.target))
+        return this.part(relation.target);
     }
     return this.part(this.main.name.replace(/[^/]*$/, `${type}.xml`));
   }
@@ -79,7 +81,12 @@ export class Package {
     for (const { attributes } of childrenOf(parseXml(decodeXml(bytes), this.limits.nestingMax), "rel:Relationship")) {
       const { Id: id, Target: target = "", Type: type = "" } = attributes;
       const external = attributes.TargetMode === "External";
-      if (id) relations.set(id, { target: external ? target : resolve(folder, target), external, type: type.slice(type.lastIndexOf("/") + 1) });
+      if (id)
+        relations.set(id, {
+          target: external ? target : resolve(folder, target),
+          external,
+          type: type.slice(type.lastIndexOf("/") + 1),
+        });
     }
     return relations;
   }

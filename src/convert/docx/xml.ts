@@ -48,11 +48,13 @@ const PREFIXES: Readonly<Record<string, string>> = {
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
-const malformed = (what: string): PermanentError => new PermanentError("convert.malformed", `A part of the .docx is no well-formed XML: ${what}.`);
+const malformed = (what: string): PermanentError =>
+  new PermanentError("convert.malformed", `A part of the .docx is no well-formed XML: ${what}.`);
 
 /** Text of an XML part: UTF-8, or UTF-16 with its byte order mark. */
 export function decodeXml(bytes: Uint8Array): string {
-  const charset = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
+  const charset =
+    bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
   return new TextDecoder(charset).decode(bytes);
 }
 
@@ -142,7 +144,9 @@ class Parser {
       this.at++;
       this.stack.push({ element, rawName, scope });
       if (this.stack.length > this.nestingMax) {
-        throw new PermanentError("convert.too_large", "The .docx nests elements deeper than allowed.", { limit: this.nestingMax });
+        throw new PermanentError("convert.too_large", "The .docx nests elements deeper than allowed.", {
+          limit: this.nestingMax,
+        });
       }
     }
   }
@@ -209,11 +213,14 @@ function qualify(rawName: string, scope: Scope, useDefault: boolean): string {
 }
 
 function decodeEntities(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\w{1,10}));/g, (whole, decimal?: string, hex?: string, name?: string) => {
-    if (name !== undefined) return ENTITIES[name] ?? whole;
-    const code = decimal === undefined ? Number.parseInt(hex!, 16) : Number(decimal);
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
-  });
+  return text.replace(
+    /&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\w{1,10}));/g,
+    (whole, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return ENTITIES[name] ?? whole;
+      const code = decimal === undefined ? Number.parseInt(hex!, 16) : Number(decimal);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
+    },
+  );
 }
 
 // Helpers to read the tree.
@@ -263,5 +270,7 @@ export function descendants(element: XmlElement, names: ReadonlySet<string>, fou
 
 /** Escapes text for XML and HTML content and attributes. */
 export function escapeXml(text: string): string {
-  return /[&<>"]/.test(text) ? text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;") : text;
+  return /[&<>"]/.test(text)
+    ? text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;")
+    : text;
 }

@@ -22,7 +22,12 @@ export function withAlignedTables(lines: readonly Line[], links: readonly Link[]
     const contents = contentsEnd(lines, index);
     const end = Math.max(contents, runEnd(lines, index));
     const run = lines.slice(index, end);
-    const found = contents - index >= 3 ? { table: contentsOf(run), columns: [] } : end - index >= 2 ? tableOf(run, links, rightward) : undefined;
+    const found =
+      contents - index >= 3
+        ? { table: contentsOf(run), columns: [] }
+        : end - index >= 2
+          ? tableOf(run, links, rightward)
+          : undefined;
     if (found) {
       const head = headLines(result, run, found.columns);
       for (const line of head) found.table.rows.unshift(cellsOf(line, found.columns, links, rightward));
@@ -62,10 +67,19 @@ function headLines(above: readonly Line[], run: readonly Line[], columns: readon
   let below = run[0]!;
   while (columns.length > 0 && head.length < 2) {
     const line = above[above.length - 1 - head.length];
-    if (!line || line.table || below.y - line.y > below.size * 2.2 || below.y <= line.y || Math.abs(line.size - below.size) > 1.2) break;
+    if (
+      !line ||
+      line.table ||
+      below.y - line.y > below.size * 2.2 ||
+      below.y <= line.y ||
+      Math.abs(line.size - below.size) > 1.2
+    )
+      break;
     if (line.words.length > columns.length * 3 || /[.:;]$/.test(line.text) || markerOf(line.text)) break;
     const filled = columns.filter((column) => line.words.some((word) => overlaps(column, (word.x1 + word.x2) / 2)));
-    const crossing = line.words.some((word) => columns.some((column) => word.x1 < column.x2 - 1 && word.x2 > column.x2 + 1));
+    const crossing = line.words.some((word) =>
+      columns.some((column) => word.x1 < column.x2 - 1 && word.x2 > column.x2 + 1),
+    );
     if (crossing || filled.length < 2 || filled.length < columns.length * 0.5) break;
     head.push(line);
     below = line;
@@ -120,7 +134,10 @@ function runEnd(lines: readonly Line[], start: number): number {
 
 function isSplit(line: Line): boolean {
   if (line.table || line.chunks.length < 2) return false;
-  return !(line.chunks.length === 2 && markerOf(`${line.chunks[0]!.words.map((word) => word.parts.join("")).join(" ")} x`) !== undefined);
+  return !(
+    line.chunks.length === 2 &&
+    markerOf(`${line.chunks[0]!.words.map((word) => word.parts.join("")).join(" ")} x`) !== undefined
+  );
 }
 
 interface Strip {
@@ -181,7 +198,9 @@ function columnsOf(lines: readonly Line[]): Strip[] {
   const most = Math.max(...lines.map((line) => line.chunks.length));
   const regular = lines.filter((line) => line.chunks.length >= Math.max(2, most * 0.6));
   const em = lines[0]!.size;
-  const pieces = regular.flatMap((line) => line.chunks.map((chunk) => ({ x1: chunk.x1, x2: chunk.x2 }))).sort((a, b) => a.x1 - b.x1);
+  const pieces = regular
+    .flatMap((line) => line.chunks.map((chunk) => ({ x1: chunk.x1, x2: chunk.x2 })))
+    .sort((a, b) => a.x1 - b.x1);
   const strips: Strip[] = [];
   for (const piece of pieces) {
     const last = strips.at(-1);
@@ -202,7 +221,9 @@ function overlaps(column: Strip, x: number): boolean {
 function isRegular(lines: readonly Line[], columns: readonly Strip[]): boolean {
   let filled = 0;
   for (const line of lines) {
-    filled += columns.filter((column) => line.chunks.some((chunk) => overlaps(column, (chunk.x1 + chunk.x2) / 2))).length;
+    filled += columns.filter((column) =>
+      line.chunks.some((chunk) => overlaps(column, (chunk.x1 + chunk.x2) / 2)),
+    ).length;
   }
   return filled >= lines.length * columns.length * 0.5;
 }

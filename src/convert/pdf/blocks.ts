@@ -6,7 +6,7 @@ import { codeRuns, codeText } from "./code.ts";
 import { bodySizeOf, headingLevels, isMostlyBold, type Outline } from "./headings.ts";
 import { joinSpans, type Vocabulary, vocabularyOf } from "./join.ts";
 import type { Line } from "./lines.ts";
-import { leadingOf, type Paragraph, paragraphsOf } from "./paragraphs.ts";
+import { leadingOf, type Paragraph, paragraphsOf, type Setting } from "./paragraphs.ts";
 import type { Span, Table } from "./rows.ts";
 
 export type Block =
@@ -22,8 +22,8 @@ type Part = { code: Line[] } | { table: Table } | { paragraph: Paragraph };
 export function blocksOf(regions: readonly (readonly Line[])[], outline: Outline): Block[] {
   const all = regions.flat();
   const vocabulary = vocabularyOf(all);
-  const leading = leadingOf(regions);
   const bodySize = bodySizeOf(all);
+  const setting = { leading: leadingOf(regions), bodySize };
   const monoShare = all.filter((line) => line.mono).length / Math.max(1, all.length);
   const parts: Part[] = [];
   for (const region of regions) {
@@ -34,7 +34,7 @@ export function blocksOf(regions: readonly (readonly Line[])[], outline: Outline
         first = false;
         continue;
       }
-      for (const part of textParts(run.lines, leading)) {
+      for (const part of textParts(run.lines, setting)) {
         if (!first || !("paragraph" in part) || !goesOn(parts, part.paragraph, bodySize)) parts.push(part);
         first = false;
       }
@@ -43,11 +43,11 @@ export function blocksOf(regions: readonly (readonly Line[])[], outline: Outline
   return classify(parts, vocabulary, { bodySize, mostlyBold: isMostlyBold(all), outline });
 }
 
-function textParts(lines: readonly Line[], leading: (size: number) => number): Part[] {
+function textParts(lines: readonly Line[], setting: Setting): Part[] {
   const parts: Part[] = [];
   let text: Line[] = [];
   const flush = () => {
-    parts.push(...paragraphsOf(text, leading).map((paragraph) => ({ paragraph })));
+    parts.push(...paragraphsOf(text, setting).map((paragraph) => ({ paragraph })));
     text = [];
   };
   for (const line of lines) {
@@ -91,8 +91,18 @@ function classify(
   rules: { bodySize: number; mostlyBold: boolean; outline: Outline },
 ): Block[] {
   const paragraphs = parts.flatMap((part) => ("paragraph" in part ? [part.paragraph] : []));
-  const spans = paragraphs.map((paragraph) => joinSpans(paragraph.lines.map((line) => line.spans), vocabulary));
-  const texts = spans.map((own) => own.map((span) => span.text).join("").trim());
+  const spans = paragraphs.map((paragraph) =>
+    joinSpans(
+      paragraph.lines.map((line) => line.spans),
+      vocabulary,
+    ),
+  );
+  const texts = spans.map((own) =>
+    own
+      .map((span) => span.text)
+      .join("")
+      .trim(),
+  );
   const levels = headingLevels(paragraphs, texts, rules);
   const blocks: Block[] = [];
   const lists = new ListDepths();
@@ -102,8 +112,7 @@ function classify(
     else if ("table" in part) {
       const rows = part.table.rows.map((row) => row.map((cell) => joinSpans(cell, vocabulary)));
       blocks.push({ kind: "table", rows, header: part.table.header });
-    }
-    else {
+    } else {
       const index = next++;
       const level = levels[index];
       const own = spans[index]!;

@@ -28,7 +28,11 @@ export function codeRuns(lines: readonly Line[]): { code: boolean; lines: Line[]
 export function codeText(lines: readonly Line[]): string {
   const left = Math.min(...lines.map((line) => line.x1));
   const width = charWidth(lines);
-  const gaps = lines.slice(1).map((line, index) => line.y - lines[index]!.y).filter((gap) => gap > 0).sort((a, b) => a - b);
+  const gaps = lines
+    .slice(1)
+    .map((line, index) => line.y - lines[index]!.y)
+    .filter((gap) => gap > 0)
+    .sort((a, b) => a - b);
   const leading = gaps[gaps.length >> 2] ?? 12;
   const rows: string[] = [];
   for (const [index, line] of lines.entries()) {

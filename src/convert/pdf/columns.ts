@@ -44,7 +44,9 @@ function candidates(chunks: readonly Chunk[], em: number): [number, number][] {
   const sorted = [...chunks].sort((a, b) => a.x1 - b.x1);
   const found = new Map<string, [number, number]>();
   for (const chunk of chunks) {
-    const right = sorted.find((other) => other.x1 >= chunk.x2 + GUTTER * em && other.top < chunk.bottom && other.bottom > chunk.top);
+    const right = sorted.find(
+      (other) => other.x1 >= chunk.x2 + GUTTER * em && other.top < chunk.bottom && other.bottom > chunk.top,
+    );
     if (!right) continue;
     // Both edges of a gap: the wide gap behind a short line reaches far beyond the gutter.
     for (const x of [right.x1 - (GUTTER * em) / 2, (chunk.x2 + right.x1) / 2]) {

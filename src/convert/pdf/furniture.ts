@@ -18,7 +18,8 @@ const OUTERMOST_OF_FEW = 2;
 const FEW = 3;
 /** Share of the page at top and bottom where furniture stands. */
 const ZONE = 0.13;
-const PAGE_NUMBER = /^(?:(?:page|seite|s\.|p\.|pagina|página|стр\.?)\s*)?[-–—|\s]*#(?:[-–—|\s]*|\s*(?:\/|of|von|de|di|van)\s*#\s*)$/i;
+const PAGE_NUMBER =
+  /^(?:(?:page|seite|s\.|p\.|pagina|página|стр\.?)\s*)?[-–—|\s]*#(?:[-–—|\s]*|\s*(?:\/|of|von|de|di|van)\s*#\s*)$/i;
 const ROMAN_NUMBER = /^[-–—\s]*[ivxlc]{1,7}[-–—\s]*$/;
 
 interface Candidate {
@@ -31,7 +32,9 @@ interface Candidate {
 /** Removes furniture from the regions, in place; gives the number of removed lines. */
 export function removeFurniture(pages: readonly PageLines[]): number {
   if (pages.length < 2) return 0;
-  const candidates = pages.flatMap((page, index) => outermost(page, index, pages.length <= FEW ? OUTERMOST_OF_FEW : OUTERMOST));
+  const candidates = pages.flatMap((page, index) =>
+    outermost(page, index, pages.length <= FEW ? OUTERMOST_OF_FEW : OUTERMOST),
+  );
   const groups = Map.groupBy(candidates, (candidate) => candidate.key);
   const doomed = new Set<Line>();
   const body = bodyTexts(pages, new Set(candidates.map((candidate) => candidate.line)));
@@ -99,10 +102,14 @@ function countsUp(group: readonly Candidate[]): boolean {
   const numbers = group.filter((candidate) => candidate.number !== null).sort((a, b) => a.page - b.page);
   if (numbers.length < 2) return group.length > 0 && numbers.length === 0;
   let growing = 0;
-  for (let index = 1; index < numbers.length; index++) if (numbers[index]!.number! > numbers[index - 1]!.number!) growing++;
+  for (let index = 1; index < numbers.length; index++)
+    if (numbers[index]!.number! > numbers[index - 1]!.number!) growing++;
   return growing >= (numbers.length - 1) * 0.8;
 }
 
 function plain(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}]+/gu, " ").trim();
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}]+/gu, " ")
+    .trim();
 }

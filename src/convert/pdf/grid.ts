@@ -19,8 +19,14 @@ const SAME = 4;
 const LINES_MAX = 600;
 
 export function gridsOf(rules: readonly Rule[]): Grid[] {
-  const across = merged(rules.filter((rule) => rule.y1 === rule.y2), "x");
-  const upright = merged(rules.filter((rule) => rule.x1 === rule.x2), "y");
+  const across = merged(
+    rules.filter((rule) => rule.y1 === rule.y2),
+    "x",
+  );
+  const upright = merged(
+    rules.filter((rule) => rule.x1 === rule.x2),
+    "y",
+  );
   if (across.length < 2 || upright.length < 2 || across.length + upright.length > LINES_MAX) return [];
   return components(across, upright)
     .map(({ across: rows, upright: columns }) => gridOf(rows, columns))
@@ -84,13 +90,25 @@ function gridOf(across: readonly Rule[], upright: readonly Rule[]): Grid | undef
       const cell = row * columns + column;
       const middleY = (ys[row]! + ys[row + 1]!) / 2;
       const middleX = (xs[column]! + xs[column + 1]!) / 2;
-      const right = upright.some((rule) => Math.abs(rule.x1 - xs[column + 1]!) < SAME && rule.y1 <= middleY && rule.y2 >= middleY);
-      const below = across.some((rule) => Math.abs(rule.y1 - ys[row + 1]!) < SAME && rule.x1 <= middleX && rule.x2 >= middleX);
+      const right = upright.some(
+        (rule) => Math.abs(rule.x1 - xs[column + 1]!) < SAME && rule.y1 <= middleY && rule.y2 >= middleY,
+      );
+      const below = across.some(
+        (rule) => Math.abs(rule.y1 - ys[row + 1]!) < SAME && rule.x1 <= middleX && rule.x2 >= middleX,
+      );
       if (column + 1 < columns && !right) unite(cell, cell + 1);
       if (row + 1 < rows && !below) unite(cell, cell + columns);
     }
   }
-  return { x1: xs[0]!, x2: xs.at(-1)!, y1: ys[0]!, y2: ys.at(-1)!, xs, ys, owner: owner.map((_, index) => find(index)) };
+  return {
+    x1: xs[0]!,
+    x2: xs.at(-1)!,
+    y1: ys[0]!,
+    y2: ys.at(-1)!,
+    xs,
+    ys,
+    owner: owner.map((_, index) => find(index)),
+  };
 }
 
 /** Tables often have no lines at their outer sides: the ends of the lines that cross them are their edges. */

@@ -11,7 +11,8 @@ export type Outline = Map<string, number>;
 
 const LINES_MAX = 4;
 const CHARS_MAX = 220;
-const NUMBERED = /^(?:(?:chapter|section|part|appendix|kapitel|annex|article)\s+)?(?:\d{1,2}|[A-Z]|[IVX]{1,5})(?:\.\d{1,3}){0,5}\.?\s+\p{Lu}/u;
+const NUMBERED =
+  /^(?:(?:chapter|section|part|appendix|kapitel|annex|article)\s+)?(?:\d{1,2}|[A-Z]|[IVX]{1,5})(?:\.\d{1,3}){0,5}\.?\s+\p{Lu}/u;
 const SENTENCE_END = /[.!;,]$/;
 
 /** The font size in which most characters of the document are set. */
@@ -39,7 +40,10 @@ export function isMostlyBold(lines: Iterable<Line>): boolean {
 }
 
 export function outlineKey(text: string): string {
-  return text.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
+  return text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, "");
 }
 
 export interface HeadingRules {
@@ -78,14 +82,19 @@ function isTitleCase(text: string): boolean {
 }
 
 /** Levels of the paragraphs that are headings. `texts` are their joined texts, in the same order. */
-export function headingLevels(paragraphs: readonly Paragraph[], texts: readonly string[], rules: HeadingRules): (number | undefined)[] {
+export function headingLevels(
+  paragraphs: readonly Paragraph[],
+  texts: readonly string[],
+  rules: HeadingRules,
+): (number | undefined)[] {
   const tagged = paragraphs.some((paragraph) => paragraph.lines[0]!.tagged > 0);
   const styles = paragraphs.map((paragraph, index) => {
     const style = styleOf(paragraph, texts[index]!, rules);
     // Where the author's own headings are known, only a much larger text can be one more: the title.
     return tagged && style && style.size < rules.bodySize * 1.5 ? undefined : style;
   });
-  const ranks = rankedStyles(styles.filter((style) => style !== undefined));
+  const depths = texts.map((text) => rules.outline.get(outlineKey(text)));
+  const ranks = withOutline(rankedStyles(styles.filter((style) => style !== undefined)), styles, depths);
   return paragraphs.map((paragraph, index) => {
     const own = paragraph.lines[0]!.tagged;
     if (own > 0) return /\p{L}|\p{N}/u.test(texts[index]!) ? own : undefined;
@@ -93,6 +102,29 @@ export function headingLevels(paragraphs: readonly Paragraph[], texts: readonly 
     if (!style) return undefined;
     return tagged ? 1 : ranks.get(rankOf(style));
   });
+}
+
+/** The outline knows better: a style takes the level below the title that most of its headings have there. */
+function withOutline(
+  levels: ReadonlyMap<number, number>,
+  styles: readonly (Style | undefined)[],
+  depths: readonly (number | undefined)[],
+): ReadonlyMap<number, number> {
+  const known = new Map<number, number[]>();
+  for (const [index, style] of styles.entries()) {
+    const depth = depths[index];
+    if (style && depth !== undefined) known.set(rankOf(style), [...(known.get(rankOf(style)) ?? []), depth]);
+  }
+  if ([...known.values()].flat().length < 3) return levels;
+  const corrected = new Map<number, number>();
+  let last = 0;
+  for (const rank of [...levels.keys()].sort((a, b) => b - a)) {
+    const own = known.get(rank)?.sort((a, b) => a - b);
+    if (own) last = own[own.length >> 1]! + 1;
+    else if (last > 0) last = Math.max(last, levels.get(rank)!);
+    corrected.set(rank, Math.min(6, last || levels.get(rank)!));
+  }
+  return corrected;
 }
 
 function rankOf(style: Style): number {

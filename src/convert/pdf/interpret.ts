@@ -129,7 +129,8 @@ class Interpreter {
   #setGraphicsState(entries: unknown): void {
     if (!Array.isArray(entries)) return;
     for (const entry of entries) {
-      if (Array.isArray(entry) && entry[0] === "Font" && Array.isArray(entry[1])) this.#setFont(entry[1][0], entry[1][1]);
+      if (Array.isArray(entry) && entry[0] === "Font" && Array.isArray(entry[1]))
+        this.#setFont(entry[1][0], entry[1][1]);
     }
   }
 
@@ -188,7 +189,9 @@ export function interpret(list: OperatorList, page: PageContent, base: Matrix, a
   const length = Math.min(list.fnArray.length, list.argsArray.length);
   for (let index = 0; index < length; index++) {
     const args = list.argsArray[index];
-    handlers[list.fnArray[index]!]?.(Array.isArray(args) || ArrayBuffer.isView(args) ? (args as readonly unknown[]) : []);
+    handlers[list.fnArray[index]!]?.(
+      Array.isArray(args) || ArrayBuffer.isView(args) ? (args as readonly unknown[]) : [],
+    );
   }
 }
 

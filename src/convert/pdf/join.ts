@@ -16,7 +16,22 @@ const WORD = /[\p{L}\p{N}]+/gu;
 const TAIL = /([\p{L}\p{N}]+)([-\u00ad\u2010\u2011])$/u;
 const HEAD = /^[\p{L}\p{N}]+/u;
 /** First parts that are hardly ever written together with what follows. */
-const APART = new Set(["self", "well", "non", "co", "ex", "all", "half", "quasi", "cross", "state", "high", "low", "long", "short"]);
+const APART = new Set([
+  "self",
+  "well",
+  "non",
+  "co",
+  "ex",
+  "all",
+  "half",
+  "quasi",
+  "cross",
+  "state",
+  "high",
+  "low",
+  "long",
+  "short",
+]);
 const UNSPACED = /[\u2e80-\u2fdf\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]/;
 
 export function vocabularyOf(lines: Iterable<Line>): Vocabulary {
@@ -46,7 +61,12 @@ export function seam(end: string, start: string, vocabulary: Vocabulary): { cut:
     if (vocabulary.words.has(joined)) return { cut: 1, glue: "" };
     return APART.has(first.toLowerCase()) ? keep : { cut: 1, glue: "" };
   }
-  if (/[/\u2010-]$/.test(end) && /\S[/-]$/.test(end) && end.length > 3 && /^https?:|\/\S*[/-]$/.test(end.split(" ").at(-1)!)) {
+  if (
+    /[/\u2010-]$/.test(end) &&
+    /\S[/-]$/.test(end) &&
+    end.length > 3 &&
+    /^https?:|\/\S*[/-]$/.test(end.split(" ").at(-1)!)
+  ) {
     return { cut: 0, glue: "" };
   }
   const last = end.at(-1) ?? "";

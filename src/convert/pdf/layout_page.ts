@@ -35,7 +35,10 @@ function layoutGlyphs(glyphs: readonly Glyph[], quadrant: Quadrant, page: PageCo
   const { width, height } = page;
   const words = wordsOf(quadrant === 0 ? glyphs : upright(glyphs, quadrant, width, height));
   if (words.length === 0) return [];
-  const links = quadrant === 0 ? page.links : page.links.map((link) => ({ ...turned(link, quadrant, width, height), url: link.url }));
+  const links =
+    quadrant === 0
+      ? page.links
+      : page.links.map((link) => ({ ...turned(link, quadrant, width, height), url: link.url }));
   const rightward = leansRight(words.flatMap((word) => word.parts));
   const rules = quadrant === 0 ? page.rules : page.rules.map((rule) => turned(rule, quadrant, width, height));
   const { rest, tables } = readRuledTables(words, rules, links, rightward);

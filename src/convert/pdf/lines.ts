@@ -4,7 +4,7 @@
  */
 import { hasRightToLeft } from "./bidi.ts";
 import type { Link } from "./page_content.ts";
-import { type Chunk, blanksBefore, type Span, type Table, textOf } from "./rows.ts";
+import { blanksBefore, type Chunk, type Span, type Table, textOf } from "./rows.ts";
 import type { Word } from "./words.ts";
 
 export interface Line {
@@ -40,7 +40,14 @@ export function linesOf(region: readonly Chunk[], page: number, links: readonly 
     if (row && sharesRow(row[0]!, chunk)) row.push(chunk);
     else rows.push([chunk]);
   }
-  return rows.map((row) => lineOf(row.sort((a, b) => a.x1 - b.x1), page, links, rightward));
+  return rows.map((row) =>
+    lineOf(
+      row.sort((a, b) => a.x1 - b.x1),
+      page,
+      links,
+      rightward,
+    ),
+  );
 }
 
 function sharesRow(a: Chunk, b: Chunk): boolean {

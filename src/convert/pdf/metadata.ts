@@ -11,7 +11,8 @@ export interface PdfMetadata {
   metadata: Record<string, MetadataValue>;
 }
 
-const IMPLAUSIBLE = /^(?:microsoft (?:word|powerpoint|excel)\b|untitled|ohne titel|unbenannt|document\d*$|dokument\d*$|slide \d+$|print(?:ing)?\b|\(?anonymous\)?|unspecified$|about:blank|title$|layout \d+$)/i;
+const IMPLAUSIBLE =
+  /^(?:microsoft (?:word|powerpoint|excel)\b|untitled|ohne titel|unbenannt|document\d*$|dokument\d*$|slide \d+$|print(?:ing)?\b|\(?anonymous\)?|unspecified$|about:blank|title$|layout \d+$)/i;
 const FILE_NAME = /^[^\s]*\.(?:docx?|pdf|pptx?|xlsx?|indd|qxd|tex|dvi|ps|rtf|odt|html?|txt|md|p65|fm)$/i;
 
 export function plausibleTitle(title: string): boolean {
@@ -20,10 +21,13 @@ export function plausibleTitle(title: string): boolean {
 
 /** `D:20230114093012+01'00'` as ISO 8601; null if it is no date. */
 export function isoDate(value: string): string | null {
-  const match = /^(?:D:)?\s*(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?\s*(Z|[+-]\d\d)?'?(\d\d)?/.exec(value);
+  const match = /^(?:D:)?\s*(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?\s*(Z|[+-]\d\d)?'?(\d\d)?/.exec(
+    value,
+  );
   if (!match) return null;
   const [, year, month = "01", day = "01", hour, minute = "00", second = "00", zone, zoneMinute = "00"] = match;
-  if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > 31 || Number(year) < 1900) return null;
+  if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > 31 || Number(year) < 1900)
+    return null;
   if (hour === undefined) return `${year}-${month}-${day}`;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const offset = zone === undefined || zone === "Z" ? "Z" : `${zone}:${zoneMinute}`;
@@ -42,7 +46,8 @@ export async function metadataOf(document: PdfDocument): Promise<PdfMetadata> {
     }
   };
   const metadata: Record<string, MetadataValue> = { pages: document.numPages };
-  const title = [clean(xmp("dc:title")), clean(info.Title)].find((text) => text !== null && plausibleTitle(text)) ?? null;
+  const title =
+    [clean(xmp("dc:title")), clean(info.Title)].find((text) => text !== null && plausibleTitle(text)) ?? null;
   const author = clean(info.Author) ?? clean(xmp("dc:creator"));
   if (author) metadata.author = author;
   const subject = clean(info.Subject);
@@ -54,11 +59,19 @@ export async function metadataOf(document: PdfDocument): Promise<PdfMetadata> {
   const modified = isoDate(String(info.ModDate ?? ""));
   if (modified) metadata.modified = modified;
   const language = clean(info.Language);
-  return { title, language: language && /^[a-z]{2,3}(?:[-_][\w-]+)*$/i.test(language) ? language.replace(/_/g, "-") : null, metadata };
+  return {
+    title,
+    language: language && /^[a-z]{2,3}(?:[-_][\w-]+)*$/i.test(language) ? language.replace(/_/g, "-") : null,
+    metadata,
+  };
 }
 
 function clean(value: unknown): string | null {
   const text = Array.isArray(value) ? value.join(", ") : typeof value === "string" ? value : "";
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\ufeff]+/g, " ").replace(/\s+/g, " ").trim().normalize("NFC");
+  const plain = text
+    .replace(/[\u0000-\u001f\u007f-\u009f\ufeff]+/g, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .normalize("NFC");
   return plain === "" ? null : plain;
 }

@@ -73,5 +73,10 @@ function refusal(error: unknown): PermanentError {
   if (name === "PasswordException") {
     return new PermanentError("convert.encrypted", "the document can only be opened with a password");
   }
-  return new PermanentError("convert.malformed", `the document cannot be read: ${messageOf(error)}`, {}, { cause: error });
+  return new PermanentError(
+    "convert.malformed",
+    `the document cannot be read: ${messageOf(error)}`,
+    {},
+    { cause: error },
+  );
 }

@@ -17,6 +17,14 @@ export interface Paragraph {
 /** Typical distance of baselines by font size, learnt from the whole document. */
 export type Leading = (size: number) => number;
 
+/** What is known of the document as a whole. */
+export interface Setting {
+  leading: Leading;
+  /** Size of most text. */
+  bodySize: number;
+}
+
+const NUMBERED = /^\d{1,2}(?:\.\d{1,3})+\.?\s+\p{Lu}/u;
 const TERMINAL = /[.!?:;。！？…]["”’')\]]*$/u;
 
 export function leadingOf(regions: Iterable<readonly Line[]>): Leading {
@@ -44,7 +52,7 @@ export function leadingOf(regions: Iterable<readonly Line[]>): Leading {
 }
 
 /** Paragraphs of one region, in order. */
-export function paragraphsOf(lines: readonly Line[], leading: Leading): Paragraph[] {
+export function paragraphsOf(lines: readonly Line[], setting: Setting): Paragraph[] {
   if (lines.length === 0) return [];
   const left = commonLeft(lines);
   const right = Math.max(...lines.map((line) => line.x2));
@@ -52,22 +60,25 @@ export function paragraphsOf(lines: readonly Line[], leading: Leading): Paragrap
   for (const [index, line] of lines.entries()) {
     const current = paragraphs.at(-1);
     const marker = markerOf(line.text);
-    if (current && continues(current, lines[index - 1]!, line, marker, leading)) current.lines.push(line);
+    if (current && continues(current, lines[index - 1]!, line, marker, setting)) current.lines.push(line);
     else paragraphs.push({ lines: [line], marker, size: line.size, left, right });
   }
   return paragraphs;
 }
 
-function continues(current: Paragraph, above: Line, line: Line, marker: Marker | undefined, leading: Leading): boolean {
+function continues(current: Paragraph, above: Line, line: Line, marker: Marker | undefined, setting: Setting): boolean {
   const size = Math.max(above.size, line.size);
   if (above.tagged !== line.tagged) return false;
   if (Math.abs(above.size - line.size) > size * 0.09) return false;
   const delta = line.y - above.y;
-  const typical = leading(line.size);
+  const typical = setting.leading(line.size);
   if (delta <= 0 || delta > Math.max(typical * 1.28, typical + size * 0.22)) return false;
   if (above.mono !== line.mono || above.bold !== line.bold) return false;
   if (marker && startsItem(current, line, marker)) return false;
   if (current.marker) return continuesItem(current, above, line);
+  if (line.bold && NUMBERED.test(line.text)) return false;
+  // Titles are broken where it looks well, not where the line is full.
+  if (line.size > setting.bodySize * 1.12) return delta < line.size * 1.5;
   return continuesText(current, above, line);
 }
 
@@ -75,7 +86,8 @@ function continues(current: Paragraph, above: Line, line: Line, marker: Marker |
 function startsItem(current: Paragraph, line: Line, marker: Marker): boolean {
   const first = current.lines[0]!;
   const above = current.lines.at(-1)!;
-  if (!marker.ordered) return !/^[-–—*o]/.test(marker.style) || !fits(above, line, current.right) || line.x1 !== above.x1;
+  if (!marker.ordered)
+    return !/^[-–—*o]/.test(marker.style) || !fits(above, line, current.right) || line.x1 !== above.x1;
   if (current.marker?.style === marker.style) return Math.abs(line.x1 - first.x1) < line.size * 2;
   if (current.marker) return marker.number === 1;
   return marker.number <= 1 || TERMINAL.test(above.text) || line.x1 > first.x1 + line.size;
@@ -121,6 +133,8 @@ function commonLeft(lines: readonly Line[]): number {
     const key = Math.round(line.x1 / 3);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  const [key] = [...counts].reduce((best, entry) => (entry[1] > best[1] || (entry[1] === best[1] && entry[0] < best[0]) ? entry : best));
+  const [key] = [...counts].reduce((best, entry) =>
+    entry[1] > best[1] || (entry[1] === best[1] && entry[0] < best[0]) ? entry : best,
+  );
   return Math.min(...lines.filter((line) => Math.round(line.x1 / 3) === key).map((line) => line.x1));
 }

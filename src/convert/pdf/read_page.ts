@@ -3,10 +3,11 @@
  * PDF.js's page objects is here, so that the layout stages can be tested on synthetic input.
  */
 import { getResolvedPDFJS } from "unpdf";
-import { type Operators, type OperatorList, interpret } from "./interpret.ts";
-import { apply, type Matrix, toMatrix } from "./matrix.ts";
+import { type AnnotationFields, addAnnotations, readAnnotations } from "./annotations.ts";
+import { interpret, type OperatorList, type Operators } from "./interpret.ts";
+import { toMatrix } from "./matrix.ts";
 import type { PdfDocument, PdfPage } from "./open.ts";
-import type { Link, PageContent } from "./page_content.ts";
+import type { PageContent } from "./page_content.ts";
 import { type HeadingTags, headingTags } from "./tags.ts";
 import type { Font } from "./text_state.ts";
 
@@ -18,6 +19,7 @@ export interface Reader {
   visible: (content: unknown) => boolean;
   /** Whether the document claims to be tagged. */
   tagged: boolean;
+  annotations: Map<number, AnnotationFields[]>;
 }
 
 export async function readerOf(document: PdfDocument): Promise<Reader> {
@@ -26,6 +28,7 @@ export async function readerOf(document: PdfDocument): Promise<Reader> {
   const marks = await document.getMarkInfo().catch(() => null);
   return {
     document,
+    annotations: await readAnnotations(document),
     tagged: (marks as { Marked?: boolean } | null)?.Marked === true,
     operators: OPS as unknown as Operators,
     fonts: new Map(),
@@ -64,7 +67,7 @@ export async function readPage(reader: Reader, number: number): Promise<PageCont
       font: (id) => reader.fonts.get(id) ?? null,
       visible: reader.visible,
     });
-    await readAnnotations(page, content, base);
+    addAnnotations(content, reader.annotations.get(number - 1) ?? [], base);
     return content;
   } finally {
     page.cleanup();
@@ -134,65 +137,4 @@ function typeThreeHeight(fields: FontFields): number {
   const height = Math.abs((fields.bbox?.[3] ?? 0) - (fields.bbox?.[1] ?? 0)) * unit;
   if (height > 0.3 && height < 3) return 1;
   return height > 0 && height < 1000 ? height : unit * 1000;
-}
-
-/** The fields of PDF.js's annotations that are read here. */
-interface AnnotationFields {
-  subtype?: string;
-  rect?: ArrayLike<number>;
-  url?: string;
-  unsafeUrl?: string;
-  fieldType?: string;
-  fieldValue?: unknown;
-  hidden?: boolean;
-}
-
-async function readAnnotations(page: PdfPage, content: PageContent, base: Matrix): Promise<void> {
-  const annotations = (await page.getAnnotations().catch(() => [])) as AnnotationFields[];
-  for (const annotation of annotations) {
-    const box = annotation.rect && boxOf(annotation.rect, base);
-    if (!box) continue;
-    if (annotation.subtype === "Link" && annotation.url) content.links.push({ ...box, url: annotation.url });
-    else if (annotation.subtype === "Widget" && !annotation.hidden) addFieldValue(content, annotation, box);
-  }
-}
-
-/** A value without an appearance (a viewer was to draw it) becomes glyphs in the field's box. */
-function addFieldValue(content: PageContent, annotation: AnnotationFields, box: Omit<Link, "url">): void {
-  if (annotation.fieldType !== "Tx" && annotation.fieldType !== "Ch") return;
-  const value = annotation.fieldValue;
-  const text = (Array.isArray(value) ? value.join(", ") : typeof value === "string" ? value : "").trim();
-  if (text === "") return;
-  const inside = content.glyphs.some(
-    (glyph) =>
-      glyph.text !== " " && glyph.x >= box.x1 - 1 && glyph.x <= box.x2 && glyph.y >= box.y1 && glyph.y <= box.y2 + 2,
-  );
-  if (inside) return;
-  const lines = text.split(/\r\n?|\n/);
-  const size = Math.min(10, (box.y2 - box.y1) / lines.length / 1.2) || 10;
-  for (const [row, line] of lines.entries()) {
-    const characters = [...line];
-    const advance = Math.min(size * 0.5, (box.x2 - box.x1) / Math.max(1, characters.length));
-    for (const [column, character] of characters.entries()) {
-      content.glyphs.push({
-        text: /\s/.test(character) ? " " : character,
-        x: box.x1 + column * advance,
-        y: box.y1 + (row + 1) * size * 1.1,
-        width: advance,
-        size,
-        font: PLAIN,
-        quadrant: 0,
-        mark: -1,
-        artifact: false,
-      });
-    }
-  }
-}
-
-function boxOf(rect: ArrayLike<number>, base: Matrix): Omit<Link, "url"> | undefined {
-  const numbers = Array.from(rect, Number);
-  if (numbers.length < 4 || numbers.some((number) => !Number.isFinite(number))) return undefined;
-  const [xa, ya] = apply(base, numbers[0]!, numbers[1]!);
-  const [xb, yb] = apply(base, numbers[2]!, numbers[3]!);
-  return { x1: Math.min(xa, xb), y1: Math.min(ya, yb), x2: Math.max(xa, xb), y2: Math.max(ya, yb) };
 }

@@ -71,7 +71,8 @@ export function rowsOf(words: readonly Word[]): Word[][] {
     if (!best) rows.push({ top, bottom, y: word.y, size: word.size, words: [word] });
     else {
       best.words.push(word);
-      if (word.size > best.size * 1.05 && best.words.length < 4) Object.assign(best, { top, bottom, y: word.y, size: word.size });
+      if (word.size > best.size * 1.05 && best.words.length < 4)
+        Object.assign(best, { top, bottom, y: word.y, size: word.size });
     }
   }
   rows.sort((a, b) => a.y - b.y);
@@ -99,7 +100,9 @@ export function chunksOf(words: readonly Word[]): Chunk[] {
 /** The same word painted twice a little apart: a shadow, or bold made by overprinting. */
 function isDuplicate(a: Word, b: Word): boolean {
   if (a.parts.length !== b.parts.length || Math.abs(a.x1 - b.x1) > a.size * 0.2) return false;
-  return Math.abs(a.x2 - b.x2) < a.size * 0.25 && Math.abs(a.y - b.y) < a.size * 0.2 && a.parts.join("") === b.parts.join("");
+  return (
+    Math.abs(a.x2 - b.x2) < a.size * 0.25 && Math.abs(a.y - b.y) < a.size * 0.2 && a.parts.join("") === b.parts.join("")
+  );
 }
 
 export function chunkOf(words: Word[]): Chunk {

@@ -18,7 +18,12 @@ export interface TableRead {
   tables: Chunk[];
 }
 
-export function readRuledTables(words: readonly Word[], rules: readonly Rule[], links: readonly Link[], rightward: boolean): TableRead {
+export function readRuledTables(
+  words: readonly Word[],
+  rules: readonly Rule[],
+  links: readonly Link[],
+  rightward: boolean,
+): TableRead {
   let rest = [...words];
   const tables: Chunk[] = [];
   const grids = gridsOf(rules).sort((a, b) => area(b) - area(a));
@@ -107,9 +112,12 @@ function dividedRow(cells: readonly Word[][]): Word[][][] {
 }
 
 function withoutEmpty(rows: readonly Cell[][]): Cell[][] {
-  const hasText = (cell: Cell | undefined) => cell !== undefined && cell.some((line) => line.some((span) => span.text.trim() !== ""));
+  const hasText = (cell: Cell | undefined): boolean | undefined =>
+    cell?.some((line) => line.some((span) => span.text.trim() !== ""));
   const filledRows = rows.filter((row) => row.some(hasText));
   const width = Math.max(0, ...filledRows.map((row) => row.length));
-  const columns = Array.from({ length: width }, (_, column) => column).filter((column) => filledRows.some((row) => hasText(row[column])));
+  const columns = Array.from({ length: width }, (_, column) => column).filter((column) =>
+    filledRows.some((row) => hasText(row[column])),
+  );
   return filledRows.map((row) => columns.map((column) => row[column] ?? []));
 }

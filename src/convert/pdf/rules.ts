@@ -22,7 +22,12 @@ const QUADRATIC = 3;
 const CLOSE = 4;
 
 /** Adds the rules of one painted path to `rules`. `data` is PDF.js's packed path, `ctm` takes it to the shown page. */
-export function addRules(rules: Rule[], data: ArrayLike<number>, ctm: Matrix, painted: "fill" | "stroke" | "both"): void {
+export function addRules(
+  rules: Rule[],
+  data: ArrayLike<number>,
+  ctm: Matrix,
+  painted: "fill" | "stroke" | "both",
+): void {
   if (rules.length >= RULES_MAX || data.length > 100_000) return;
   for (const points of straightSubpaths(data, ctm)) {
     if (rules.length >= RULES_MAX) return;

@@ -39,7 +39,8 @@ export function initialState(ctm: Matrix): TextState {
 }
 
 /** Control characters, invisible format marks and the replacement character say nothing to a reader. */
-const SILENT = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd\ufffe\uffff]/g;
+const SILENT =
+  /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd\ufffe\uffff]/g;
 const BLANK = /^[\s\u00a0]*$/;
 
 /** Text matrix and line matrix of a text object. */

@@ -59,7 +59,9 @@ function writeBlock(block: Exclude<Block, { kind: "item" }>): string {
       return fencedCode(block.text);
     case "table":
       return gfmTable(
-        block.rows.map((row, index) => row.map((cell) => ({ text: writeSpans(cell), header: index === 0 && block.header }))),
+        block.rows.map((row, index) =>
+          row.map((cell) => ({ text: writeSpans(cell), header: index === 0 && block.header })),
+        ),
       );
   }
 }

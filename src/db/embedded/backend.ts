@@ -3,7 +3,17 @@
  * things that PGlite leaves open: where its parts come from inside a compiled binary, that a commit is really on disk
  * before it is acknowledged, and that a crash while the directory is being created can never leave half a database.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -90,6 +100,9 @@ function startParameters(durable: boolean): string[] {
     ...set("wal_level", "minimal"),
     ...set("max_wal_senders", "0"),
     ...set("max_wal_size", "256MB"),
+    // Wasm runs on the JavaScript stack, which is smaller than Postgres thinks: at 1 MB deep recursion ends the backend
+    // instead of the statement. (JSON nested some 10,000 deep still does: its parser's frames are not counted.)
+    ...set("max_stack_depth", "500kB"),
     // Errors of statements go to the client that sent them.
     ...set("log_min_messages", "fatal"),
   ];

@@ -16,6 +16,7 @@ import {
   endsBatch,
   fatal,
   GSSENC_REQUEST,
+  isFrontendType,
   MessageReader,
   negotiateVersion,
   query,
@@ -198,6 +199,7 @@ export class Bridge {
   }
 
   #collect(client: Client, message: Buffer): void {
+    if (!isFrontendType(message[0]!)) throw new WireFault(`message type ${message[0]}`);
     const renamed = renameStatement(refuseCopyIn(message), `${client.id}_`);
     if (renamed.creates) client.statements.add(renamed.creates);
     client.open.push(renamed.message);

@@ -6,10 +6,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PermanentError, TransientError } from "../../errors.ts";
+import { PermanentError } from "../../errors.ts";
 import { connectDatabase, endDatabase, type SocketTarget } from "../connect.ts";
 import { lockDataDir } from "./lock.ts";
-import { EMBEDDED_DATABASE, EMBEDDED_USER, type FromThread, type ToThread } from "./messages.ts";
+import { EMBEDDED_DATABASE, EMBEDDED_USER } from "./messages.ts";
+import { ThreadGuard } from "./thread_guard.ts";
 import { startUpkeep, UPKEEP_LIMITS, type UpkeepLimits } from "./upkeep.ts";
 
 /** Major version of the Postgres inside; a data directory of another one cannot be opened. */
@@ -28,7 +29,12 @@ export interface EmbeddedOptions {
   spawnThread: () => Worker;
   /** fsync at every commit (default true). Without it a power cut can cost data; a crash of the process cannot. */
   durable?: boolean;
-  /** Called if Postgres dies while running; connections fail from then on, only a new start helps. */
+  /**
+   * Postgres died while running (a crash, out of memory). It is opened again by itself and recovers what was committed;
+   * clients see connection errors meanwhile. For the log.
+   */
+  onCrash?: (error: Error) => void;
+  /** It died too often or does not open any more: nothing works until the next start of the process. */
   onGone?: (error: Error) => void;
   /** A checkpoint or vacuum failed (the disk is full?); it is tried again. */
   onUpkeepError?: (error: unknown) => void;
@@ -62,21 +68,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedD
   };
   try {
     refuseOtherVersion(directory);
-    const thread = new DatabaseThread(options.spawnThread(), options.onGone);
-    const open: ToThread = {
+    const guard = new ThreadGuard(options, {
       type: "open",
       directory,
       socketPath: socket.path,
       durable: options.durable ?? true,
       ownerIdleMs: options.idleInTransactionMs ?? 60_000,
-    };
-    const { serverVersion } = await thread.ask(open, "ready", options.startTimeoutMs ?? 120_000);
+    });
+    const { serverVersion } = await guard.start();
     const target = { path: socket.path, user: EMBEDDED_USER, database: EMBEDDED_DATABASE };
     const keeper = keepUp(target, options);
     const stop = async () => {
       await keeper.stop();
-      if (!thread.dead) await thread.ask({ type: "stop" }, "stopped", 60_000);
-      thread.end();
+      await guard.stop();
     };
     let stopping: Promise<void> | undefined;
     return { target, serverVersion, stop: () => (stopping ??= stop().finally(giveUp)) };
@@ -95,61 +99,6 @@ function keepUp(target: SocketTarget, options: EmbeddedOptions): { stop(): Promi
       await endDatabase(sql);
     },
   };
-}
-
-/** The thread as something that can be asked and answers, or fails. */
-class DatabaseThread {
-  dead = false;
-  #waiting: { answer: (message: FromThread) => void; fail: (error: Error) => void } | undefined;
-
-  constructor(
-    private readonly worker: Worker,
-    private readonly onGone: ((error: Error) => void) | undefined,
-  ) {
-    worker.onmessage = (event: MessageEvent<FromThread>) => this.#receive(event.data);
-    worker.onerror = (event: ErrorEvent) => this.#die(event.message, []);
-    worker.addEventListener("close", () => this.#die("the database thread has ended", []));
-  }
-
-  /** Sends a message and waits for the answer of that type. */
-  ask<T extends FromThread["type"]>(message: ToThread, type: T, timeoutMs: number) {
-    return new Promise<Extract<FromThread, { type: T }>>((resolve, reject) => {
-      const timer = setTimeout(() => this.#die(`no answer to ${message.type} within ${timeoutMs} ms`, []), timeoutMs);
-      this.#waiting = {
-        answer: (answer) => {
-          if (answer.type !== type) return;
-          clearTimeout(timer);
-          this.#waiting = undefined;
-          resolve(answer as Extract<FromThread, { type: T }>);
-        },
-        fail: (error) => {
-          clearTimeout(timer);
-          this.#waiting = undefined;
-          reject(error);
-        },
-      };
-      this.worker.postMessage(message);
-    });
-  }
-
-  end(): void {
-    this.dead = true;
-    this.worker.terminate();
-  }
-
-  #receive(message: FromThread): void {
-    if (message.type === "failed" || message.type === "gone") this.#die(message.message, message.log);
-    else this.#waiting?.answer(message);
-  }
-
-  #die(what: string, log: string[]): void {
-    if (this.dead) return;
-    this.end();
-    const waiting = this.#waiting;
-    const text = `The embedded database failed: ${[what, ...log].join("\n")}`;
-    if (waiting) waiting.fail(new PermanentError("database.damaged", text));
-    else this.onGone?.(new TransientError("database.unavailable", text));
-  }
 }
 
 /** A data directory knows its version from the moment it exists (Postgres' own PG_VERSION). */

@@ -24,6 +24,10 @@ const STATEMENT = ascii("S");
 const SYNC = ascii("S");
 export const TERMINATE = ascii("X");
 
+/** All that a client may send once it is in. On any other type the backend would exit, for everybody. */
+const FRONTEND_TYPES = new Set([...Buffer.from("BCDEFHPQSXcdfp")]);
+export const isFrontendType = (type: number): boolean => FRONTEND_TYPES.has(type);
+
 /** A client speaks in batches: the backend answers at Sync, Flush, a simple Query or a FunctionCall. */
 export function endsBatch(type: number): boolean {
   return type === SYNC || type === FLUSH || type === QUERY || type === FUNCTION_CALL;

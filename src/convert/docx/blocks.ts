@@ -1,0 +1,215 @@
+/**
+ * Writes the blocks of a container (body, cell, note, text box) as the plain WordprocessingML that mammoth reads well.
+ * Decides what each paragraph is, which ones belong together (list items, code lines, quotes, drop caps) and where lists
+ * open and close; that nesting is carried through mammoth as HTML, because mammoth's own lists lose start numbers,
+ * continued paragraphs and levels.
+ */
+import type { DocxContext } from "./context.ts";
+import { chooseAlternate, type InlineReader } from "./inline.ts";
+import { ListNesting } from "./list_nesting.ts";
+import type { ListItem } from "./numbering.ts";
+import { RunWriter } from "./run_writer.ts";
+import { indentOf, outlineRole, type ParagraphRole, type ParagraphStyle } from "./styles.ts";
+import { tableXml } from "./tables.ts";
+import { child, childValue, escapeXml, isElement, type XmlElement } from "./xml.ts";
+
+const TRANSPARENT: ReadonlySet<string> = new Set([
+  "w:ins",
+  "w:moveTo",
+  "w:smartTag",
+  "w:customXml",
+  "w:sdtContent",
+  "w:subDoc",
+]);
+
+/** A paragraph as read, before it is decided where it goes. */
+interface Paragraph {
+  role: ParagraphRole;
+  level: number;
+  item: ListItem | null;
+  indent: number | undefined;
+  writer: RunWriter;
+  xml: string;
+  boxes: XmlElement[];
+}
+
+type Grouping = "code" | "quote" | null;
+
+export class BlockWriter {
+  private out = "";
+  private readonly lists: ListNesting;
+  private group: Grouping = null;
+  private codeLines: string[] = [];
+  /** A paragraph whose end mark was deleted, or a drop cap: its content belongs to the next paragraph. */
+  private pending: RunWriter | null = null;
+  private pendingBoxes: XmlElement[] = [];
+
+  constructor(
+    private readonly context: DocxContext,
+    private readonly inline: InlineReader,
+  ) {
+    this.lists = new ListNesting(context);
+  }
+
+  /** The container's blocks; it may be called once. */
+  write(container: XmlElement): string {
+    this.blocks(container);
+    if (this.pending) this.emit(this.paragraphFrom(this.pending, undefined, undefined));
+    this.endGroup();
+    this.out += this.lists.closeAll();
+    return this.out;
+  }
+
+  private blocks(container: XmlElement): void {
+    for (const node of container.children) if (isElement(node)) this.block(node);
+  }
+
+  private block(node: XmlElement): void {
+    switch (node.name) {
+      case "w:p":
+        this.paragraph(node);
+        return;
+      case "w:tbl":
+        this.endGroup();
+        this.out += this.lists.closeAll() + tableXml(node, this.context, this.inline);
+        return;
+      case "w:sdt": {
+        const content = child(node, "w:sdtContent");
+        if (content) this.blocks(content);
+        return;
+      }
+      case "w:altChunk":
+        this.endGroup();
+        this.out += this.lists.closeAll() + this.inline.chunk(node);
+        return;
+      case "mc:AlternateContent": {
+        const chosen = chooseAlternate(node);
+        if (chosen) this.blocks(chosen);
+        return;
+      }
+      case "m:oMathPara":
+      case "m:oMath":
+      case "w:r":
+      case "w:hyperlink":
+        // Damaged files have inline content where blocks belong.
+        this.paragraph({ name: "w:p", attributes: {}, children: [node] });
+        return;
+      default:
+        if (TRANSPARENT.has(node.name)) this.blocks(node);
+    }
+  }
+
+  private paragraph(node: XmlElement): void {
+    const writer = this.pending ?? new RunWriter(this.context);
+    const boxes = this.inline.read(node, writer);
+    const properties = child(node, "w:pPr");
+    if (this.isContinuedByNext(properties, writer)) {
+      this.pending = writer;
+      this.pendingBoxes.push(...boxes);
+      return;
+    }
+    this.pending = null;
+    const styleId = childValue(properties, "w:pStyle");
+    const paragraph = this.paragraphFrom(writer, properties, styleId);
+    paragraph.boxes = [...this.pendingBoxes.splice(0), ...boxes];
+    this.emit(paragraph);
+  }
+
+  private isContinuedByNext(properties: XmlElement | undefined, writer: RunWriter): boolean {
+    const mark = child(properties, "w:rPr");
+    if (child(mark, "w:del") || child(mark, "w:moveFrom")) return true;
+    return (
+      child(properties, "w:framePr")?.attributes["w:dropCap"] !== undefined &&
+      writer.plain.trim().length <= 3 &&
+      writer.visible
+    );
+  }
+
+  private paragraphFrom(writer: RunWriter, properties: XmlElement | undefined, styleId: string | undefined): Paragraph {
+    const style = this.context.styles.paragraph(styleId);
+    const direct = outlineRole(properties);
+    const { role, level } = style.role === "text" && direct ? direct : style;
+    const item = role === "heading" || role === "title" ? null : this.itemOf(properties, style, styleId);
+    return { role, level, item, indent: indentOf(properties) ?? style.indent, writer, xml: writer.finish(), boxes: [] };
+  }
+
+  private itemOf(
+    properties: XmlElement | undefined,
+    style: ParagraphStyle,
+    styleId: string | undefined,
+  ): ListItem | null {
+    const own = child(properties, "w:numPr");
+    const numId = childValue(own, "w:numId") ?? style.numId;
+    // A style's own numbering finds its level by the style; a paragraph's own numbering states it.
+    const level = childValue(own, "w:ilvl") ?? style.ilvl;
+    return this.context.numbering.next(numId, level, styleId);
+  }
+
+  private emit(paragraph: Paragraph): void {
+    const { writer, item, role } = paragraph;
+    if (writer.visible) {
+      if (item) this.listItem(paragraph, item);
+      else if (role === "code" || (role === "text" && writer.isAllCode)) this.codeLine(paragraph);
+      else this.plainParagraph(paragraph);
+    } else if (this.group === "code" && role === "code") this.codeLines.push("");
+    for (const box of paragraph.boxes) this.box(box);
+  }
+
+  private listItem(paragraph: Paragraph, item: ListItem): void {
+    this.endGroup();
+    this.out += this.lists.openItem(item) + block(paragraph.xml);
+  }
+
+  private codeLine(paragraph: Paragraph): void {
+    if (this.group !== "code") {
+      this.endGroup();
+      if (!this.lists.continues(paragraph.indent, false)) this.out += this.lists.closeAll();
+      this.group = "code";
+    }
+    this.codeLines.push(paragraph.writer.plain.trimEnd());
+  }
+
+  private plainParagraph(paragraph: Paragraph): void {
+    const { role, level, xml, writer } = paragraph;
+    if (role !== "quote" || this.group !== "quote") this.endGroup();
+    if (role === "heading" || role === "title" || !this.lists.continues(paragraph.indent, role === "continuation")) {
+      this.out += this.lists.closeAll();
+    }
+    if (role === "heading") this.out += block(xml, `H${Math.min(level, 6)}`);
+    else if (role === "title") this.out += this.title(writer, xml);
+    else {
+      if (role === "quote" && this.group !== "quote") {
+        this.out += this.context.blockMarker("<blockquote>");
+        this.group = "quote";
+      }
+      this.out += block(xml);
+    }
+  }
+
+  /** The first title at the very start is the document's heading; any other one is a paragraph. */
+  private title(writer: RunWriter, xml: string): string {
+    const isFirst = this.context.title === null;
+    this.context.title ??= writer.plain.replace(/\s+/g, " ").trim();
+    return block(xml, isFirst && this.out === "" ? "H1" : undefined);
+  }
+
+  private endGroup(): void {
+    if (this.group === "quote") this.out += this.context.blockMarker("</blockquote>");
+    if (this.group === "code") {
+      while (this.codeLines.at(-1) === "") this.codeLines.pop();
+      // A line end right behind <pre> is not part of the code for HTML.
+      this.out += this.context.blockMarker(`<pre>\n${escapeXml(this.codeLines.join("\n"))}</pre>`);
+      this.codeLines = [];
+    }
+    this.group = null;
+  }
+
+  private box(box: XmlElement): void {
+    this.endGroup();
+    this.out += new BlockWriter(this.context, this.inline).write(box);
+  }
+}
+
+function block(xml: string, style?: string): string {
+  return `<w:p>${style === undefined ? "" : `<w:pPr><w:pStyle w:val="${style}"/></w:pPr>`}${xml}</w:p>`;
+}

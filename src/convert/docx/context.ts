@@ -1,0 +1,50 @@
+/**
+ * What the reading of one .docx shares between its parts: styles, counters, the HTML that mammoth must carry through
+ * unseen, and what the reader should be warned of.
+ */
+import type { Warning } from "../converted.ts";
+import type { Numbering } from "./numbering.ts";
+import type { Package } from "./package.ts";
+import type { Styles } from "./styles.ts";
+
+export class DocxContext {
+  readonly warnings: Warning[] = [];
+  /** HTML by marker number. mammoth shows bookmarks as anchors: they carry what it has no words for. */
+  readonly html: string[] = [];
+  /** Text of the first paragraph in the style Title. */
+  title: string | null = null;
+
+  constructor(
+    readonly container: Package,
+    readonly styles: Styles,
+    readonly numbering: Numbering,
+    /** Ids of the notes that there are; a reference to any other is dropped. */
+    readonly footnotes: ReadonlySet<string>,
+    readonly endnotes: ReadonlySet<string>,
+  ) {}
+
+  /** A bookmark inside a paragraph that becomes this HTML. */
+  inlineMarker(html: string): string {
+    return `<w:bookmarkStart w:name="${INLINE}${this.html.push(html) - 1}"/>`;
+  }
+
+  /** A paragraph of its own that becomes this HTML. */
+  blockMarker(html: string): string {
+    return `<w:p><w:bookmarkStart w:name="${BLOCK}${this.html.push(html) - 1}"/></w:p>`;
+  }
+
+  /** Puts the carried HTML in the place of mammoth's anchors. */
+  resolveMarkers(html: string): string {
+    return html.replace(MARKERS, (_whole, block?: string, inline?: string) => this.html[Number(block ?? inline)] ?? "");
+  }
+
+  warn(code: string, message: string): void {
+    const known = this.warnings.find((warning) => warning.code === code && warning.message === message);
+    if (known) known.count = (known.count ?? 1) + 1;
+    else this.warnings.push({ code, message });
+  }
+}
+
+const BLOCK = "block-";
+const INLINE = "inline-";
+const MARKERS = new RegExp(`<p><a id="${BLOCK}(\\d+)"></a></p>|<a id="${INLINE}(\\d+)"></a>`, "g");

@@ -1,0 +1,114 @@
+/**
+ * Holds the thread of the embedded database: starts it, asks it to stop, and starts another one when Postgres inside has
+ * died, which recovers from the write-ahead log. Only so often: a database that dies again and again needs a person.
+ */
+import { messageOf, PermanentError, TransientError } from "../../errors.ts";
+import type { FromThread, ToThread } from "./messages.ts";
+
+/** So many deaths within so long, ms, and it is given up. */
+const MAX_CRASHES = 5;
+const CRASH_WINDOW_MS = 600_000;
+
+export interface GuardOptions {
+  spawnThread: () => Worker;
+  onCrash?: (error: Error) => void;
+  onGone?: (error: Error) => void;
+  startTimeoutMs?: number;
+}
+
+type Ready = Extract<FromThread, { type: "ready" }>;
+
+export class ThreadGuard {
+  #thread: DatabaseThread | undefined;
+  #restarting: Promise<void> | undefined;
+  #stopping = false;
+  #crashes: number[] = [];
+
+  constructor(
+    private readonly options: GuardOptions,
+    private readonly opening: Extract<ToThread, { type: "open" }>,
+  ) {}
+
+  /** @throws PermanentError `database.damaged` with what Postgres logged */
+  async start(): Promise<Ready> {
+    const thread = new DatabaseThread(this.options.spawnThread(), (error) => this.#crashed(error));
+    const ready = await thread.ask(this.opening, "ready", this.options.startTimeoutMs ?? 120_000);
+    this.#thread = thread;
+    return ready;
+  }
+
+  /** Closes the database with a checkpoint and ends the thread. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#restarting;
+    const thread = this.#thread;
+    if (!thread || thread.dead) return;
+    await thread.ask({ type: "stop" }, "stopped", 60_000);
+    thread.end();
+  }
+
+  #crashed(error: Error): void {
+    if (this.#stopping) return;
+    this.options.onCrash?.(error);
+    const now = performance.now();
+    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    if (this.#crashes.length > MAX_CRASHES) this.options.onGone?.(error);
+    else
+      this.#restarting = this.start().then(
+        () => undefined,
+        (fault) => this.options.onGone?.(fault instanceof Error ? fault : new Error(messageOf(fault))),
+      );
+  }
+}
+
+/** The thread as something that can be asked and answers, or fails. */
+class DatabaseThread {
+  dead = false;
+  #waiting: { answer: (message: FromThread) => void; fail: (error: Error) => void } | undefined;
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly onCrash: (error: Error) => void,
+  ) {
+    worker.onmessage = (event: MessageEvent<FromThread>) => this.#receive(event.data);
+    worker.onerror = (event: ErrorEvent) => this.#die(event.message, []);
+    worker.addEventListener("close", () => this.#die("its thread has ended", []));
+  }
+
+  /** Sends a message and waits for the answer of that type. */
+  ask<T extends FromThread["type"]>(message: ToThread, type: T, timeoutMs: number) {
+    return new Promise<Extract<FromThread, { type: T }>>((resolve, reject) => {
+      const timer = setTimeout(() => this.#die(`no answer to "${message.type}" in ${timeoutMs} ms`, []), timeoutMs);
+      const settle = (action: () => void) => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+        action();
+      };
+      this.#waiting = {
+        answer: (answer) => {
+          if (answer.type === type) settle(() => resolve(answer as Extract<FromThread, { type: T }>));
+        },
+        fail: (error) => settle(() => reject(error)),
+      };
+      this.worker.postMessage(message);
+    });
+  }
+
+  end(): void {
+    this.dead = true;
+    this.worker.terminate();
+  }
+
+  #receive(message: FromThread): void {
+    if (message.type === "failed" || message.type === "gone") this.#die(message.message, message.log);
+    else this.#waiting?.answer(message);
+  }
+
+  #die(what: string, log: string[]): void {
+    if (this.dead) return;
+    this.end();
+    const text = ["The embedded database failed:", what, ...log].join("\n");
+    if (this.#waiting) this.#waiting.fail(new PermanentError("database.damaged", text));
+    else this.onCrash(new TransientError("database.unavailable", text));
+  }
+}

@@ -1,0 +1,124 @@
+/** Tenants and tokens over HTTP, for admins; the command line does the same on the database itself. */
+import * as v from "valibot";
+import { InputError } from "../errors.ts";
+import { createTenant, listTenants, type Tenant } from "../store/tenants.ts";
+import { createToken, listTokens, revokeToken, type Token } from "../store/tokens.ts";
+import { invalidField } from "./check.ts";
+import { instant, instantNamed, shortText, tenantFilter, uuid } from "./fields.ts";
+import { jsonRoute, plainRoute } from "./route.ts";
+import { tenantNamed } from "./tenancy.ts";
+
+const TenantAnswer = v.strictObject({ tenant_id: uuid, name: v.string(), created_at: instant });
+const tenantAnswer = (tenant: Tenant): v.InferInput<typeof TenantAnswer> => ({
+  tenant_id: tenant.tenantId,
+  name: tenant.name,
+  created_at: tenant.createdAt,
+});
+
+const SCOPES = ["admin", "write", "read"] as const;
+const scope = v.picklist(SCOPES, `must be one of ${SCOPES.join(", ")}`);
+
+const tokenFields = {
+  token_id: uuid,
+  tenant_id: v.nullable(uuid),
+  name: v.string(),
+  scope,
+  state: v.picklist(["valid", "expired", "revoked"]),
+  created_at: instant,
+  expires_at: v.nullable(instant),
+  revoked_at: v.nullable(instant),
+  last_used_at: v.nullable(instant),
+};
+const TokenAnswer = v.strictObject(tokenFields);
+const tokenAnswer = (token: Token): v.InferInput<typeof TokenAnswer> => ({
+  token_id: token.tokenId,
+  tenant_id: token.tenantId,
+  name: token.name,
+  scope: token.scope,
+  state: token.state,
+  created_at: token.createdAt,
+  expires_at: token.expiresAt,
+  revoked_at: token.revokedAt,
+  last_used_at: token.lastUsedAt,
+});
+
+const tag = "Administration";
+
+const makeTenant = jsonRoute({
+  method: "post",
+  path: "/v1/tenants",
+  summary: "Create a tenant",
+  tag,
+  access: "admin",
+  body: v.strictObject({ name: shortText(200) }),
+  status: 201,
+  answer: TenantAnswer,
+  handle: async ({ deps, body }) => tenantAnswer(await createTenant(deps.sql, body.name)),
+});
+
+const tenants = jsonRoute({
+  method: "get",
+  path: "/v1/tenants",
+  summary: "List tenants by name",
+  tag,
+  access: "admin",
+  answer: v.strictObject({ tenants: v.array(TenantAnswer) }),
+  handle: async ({ deps }) => ({ tenants: (await listTenants(deps.sql)).map(tenantAnswer) }),
+});
+
+const makeToken = jsonRoute({
+  method: "post",
+  path: "/v1/tokens",
+  summary: "Create a token; its text is shown this once",
+  tag,
+  access: "admin",
+  body: v.strictObject({
+    tenant_id: v.optional(v.pipe(uuid, v.description("Of every token but an admin's."))),
+    name: shortText(200),
+    scope,
+    expires_at: v.optional(instantNamed),
+  }),
+  status: 201,
+  answer: v.strictObject({ ...tokenFields, token: v.string() }),
+  async handle(call) {
+    const { body } = call;
+    const admin = body.scope === "admin";
+    if (admin && body.tenant_id !== undefined) throw invalidField("tenant_id", "an admin token belongs to no tenant");
+    const expiresAt = body.expires_at ?? null;
+    if (expiresAt && expiresAt.getTime() <= Date.now()) throw invalidField("expires_at", "must be in the future");
+    const tenantId = admin ? null : await tenantNamed(call, body.tenant_id);
+    const created = await createToken(call.deps.sql, { tenantId, name: body.name, scope: body.scope, expiresAt });
+    return { ...tokenAnswer(created), token: created.token };
+  },
+});
+
+const tokens = jsonRoute({
+  method: "get",
+  path: "/v1/tokens",
+  summary: "List tokens, newest first",
+  tag,
+  access: "admin",
+  query: { tenant_id: tenantFilter },
+  answer: v.strictObject({ tokens: v.array(TokenAnswer) }),
+  async handle(call) {
+    const named = call.query.tenant_id;
+    const tenantId = named === undefined ? null : await tenantNamed(call, named);
+    return { tokens: (await listTokens(call.deps.sql, tenantId)).map(tokenAnswer) };
+  },
+});
+
+const endToken = plainRoute({
+  method: "delete",
+  path: "/v1/tokens/{id}",
+  summary: "Revoke a token",
+  tag,
+  access: "admin",
+  params: { id: uuid },
+  mediaType: null,
+  async handle({ deps, params }) {
+    if (!(await revokeToken(deps.sql, params.id))) throw new InputError("token.not_found", `There is no unrevoked token ${params.id}`);
+    return new Response(null, { status: 204 });
+  },
+});
+
+export const adminRoutes = [makeTenant, tenants, makeToken, tokens, endToken];

@@ -1,0 +1,108 @@
+/**
+ * Ranks chunks by words as BM25 does, with nothing but the core of Postgres: rare terms weigh more, repetition saturates
+ * and long chunks count less. Postgres' own ts_rank knows neither rarity nor length, but of a single lexeme it gives a
+ * pure function of how often that occurs: after n occurrences the sum of 1/i² over its limit π²/6, which is n/(n+k) with
+ * k = 0.645 within a few percent. So k·s/(1-s) is the number of occurrences, computed in C for every candidate.
+ * Title, path and text count alike: a word of the title is one more occurrence in each chunk.
+ *
+ * Candidates are bounded: beyond what the rarest terms select, common terms select only together.
+ */
+import type { QueryPlan, QueryTerm } from "./query_terms.ts";
+import type { SqlText } from "./sql_text.ts";
+
+/** Saturation and length normalisation of BM25. */
+const K1 = 1.5;
+const B = 0.75;
+/** Makes s = n/(n+K) pass through ts_rank of one occurrence, 6/π². */
+const TS_RANK_K = 0.645;
+
+/** Chunks that terms of known rarity may select, by estimate; and at most, whatever the estimate. */
+const CANDIDATES = 4_000;
+const MAX_CANDIDATES = 12_000;
+/** Where rarity is counted among the candidates, all that match are needed. */
+const MAX_COUNTED_CANDIDATES = 20_000;
+
+/**
+ * Common table expressions ending in `lexical (chunk_id, score, rank)`, best first.
+ * @param join what restricts a row `f` of chunk_fts to visible documents; empty for none
+ */
+export function lexicalTables(plan: QueryPlan, tenant: string, join: string, depth: number, text: SqlText): string {
+  const counted = plan.wordsPerChunk === null;
+  const limit = counted ? MAX_COUNTED_CANDIDATES : MAX_CANDIDATES;
+  const branches = plan.configs.map((config) => {
+    const anyOf = text.parameter(selection(plan, config), "tsquery");
+    const ranks = plan.terms.map((term, i) => {
+      const tsquery = term.tsqueries.get(config);
+      const rank = tsquery ? `ts_rank('{1,1,1,1}', f.tsv, ${text.parameter(tsquery, "tsquery")})` : "0::real";
+      return `${rank} AS s${i}`;
+    });
+    return `(
+      SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
+      FROM chunk_fts f${join}
+      WHERE f.tenant_id = ${tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${anyOf}
+      LIMIT ${limit})`;
+  });
+  return `candidates AS MATERIALIZED (${branches.join(" UNION ALL ")}
+    ), rarity AS MATERIALIZED (${rarity(plan, text)}
+    ), lexical AS (
+      SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS rank
+      FROM (SELECT chunk_id, (${plan.terms.map((_, i) => termScore(i)).join(" + ")}) AS score
+            FROM candidates CROSS JOIN rarity) AS scored
+      ORDER BY score DESC, chunk_id LIMIT ${depth}
+    )`;
+}
+
+/** One row: `average`, the average length, and for each term its weight `idf0`, `idf1`, … (columns: arrays are slow). */
+function rarity(plan: QueryPlan, text: SqlText): string {
+  const { wordsPerChunk } = plan;
+  if (wordsPerChunk !== null) {
+    const weights = plan.terms.map((term, i) => `${text.parameter(inverseFrequency(plan.chunks, term.chunks ?? 0), "float8")} AS idf${i}`);
+    return `SELECT ${text.parameter(Math.max(wordsPerChunk, 1), "float8")} AS average, ${weights.join(", ")}`;
+  }
+  const total = text.parameter(plan.chunks, "float8");
+  const weights = plan.terms.map((_, i) => {
+    const matching = `count(*) FILTER (WHERE s${i} > 0)`;
+    return `ln(1 + (greatest(${total} - ${matching}, 0) + 0.5::float8) / (${matching} + 0.5::float8)) AS idf${i}`;
+  });
+  return `SELECT greatest(avg(length), 1) AS average, ${weights.join(", ")} FROM candidates`;
+}
+
+/** BM25's weight of a term that `matching` of `chunks` contain. */
+function inverseFrequency(chunks: number, matching: number): number {
+  const bounded = Math.min(matching, chunks);
+  return Math.log(1 + (chunks - bounded + 0.5) / (bounded + 0.5));
+}
+
+/** BM25 with tf = K·s/(1-s), multiplied out so that nothing divides by 1-s. */
+function termScore(i: number): string {
+  const k = `(${float(K1 * (1 - B))} + ${float(K1 * B)} * length / average)`;
+  return `idf${i} * ${float((K1 + 1) * TS_RANK_K)} * s${i} / (${float(TS_RANK_K)} * s${i} + ${k} * (1 - s${i}))`;
+}
+
+/** A bare 1.5 would make the whole formula one of numeric, which takes longer than all the rest. */
+const float = (value: number): string => `'${value}'::float8`;
+
+/** Which chunks are candidates: rarest terms first until they select enough, then common ones in conjunction. */
+function selection(plan: QueryPlan, config: string): string {
+  const terms = plan.terms.filter((term) => term.tsqueries.has(config));
+  const tsqueryOf = (term: QueryTerm): string => `(${term.tsqueries.get(config)})`;
+  if (plan.wordsPerChunk === null) return terms.map(tsqueryOf).join(" | ");
+
+  const byRarity = [...terms].sort((a, b) => (a.chunks ?? 0) - (b.chunks ?? 0));
+  const alone: QueryTerm[] = [];
+  let selected = 0;
+  while (byRarity.length > 0 && selected + (byRarity[0]!.chunks ?? 0) <= CANDIDATES) {
+    selected += byRarity[0]!.chunks ?? 0;
+    alone.push(byRarity.shift()!);
+  }
+  const together: QueryTerm[] = [];
+  let share = 1;
+  for (const term of byRarity) {
+    together.push(term);
+    share *= Math.min(1, (term.chunks ?? 0) / plan.chunks);
+    if (share * plan.chunks <= CANDIDATES / 2) break;
+  }
+  const parts = alone.map(tsqueryOf);
+  if (together.length > 0 && (alone.length === 0 || share * plan.chunks <= CANDIDATES)) parts.push(`(${together.map(tsqueryOf).join(" & ")})`);
+  return parts.join(" | ");
+}

@@ -1,0 +1,63 @@
+/**
+ * The HNSW index over the vectors of one model: built once there are enough of them to need it, since inserting under a
+ * live index is slow and small tables are searched exactly. One partial index per model and size, on the half-precision
+ * form, because the column itself has no fixed size.
+ */
+import { createHash } from "node:crypto";
+import type { Sql, TransactionSql } from "postgres";
+
+/** Vectors of a model from which on the index is built. */
+export const INDEXED_VECTORS = 20_000;
+/** halfvec takes no more in an index (pgvector README, "Indexing"). */
+const MAX_DIMENSIONS = 4_000;
+const BUILD_LOCK = 7_203_118_245;
+
+/** Name of the index of a model; models may have any name, identifiers may not. */
+export function vectorIndexName(model: string, dim: number): string {
+  return `chunk_vectors_hnsw_${createHash("sha256").update(`${model}\0${dim}`).digest("hex").slice(0, 16)}`;
+}
+
+/**
+ * Builds the index CONCURRENTLY if it is missing and due; an invalid one that an interrupted build left is built anew.
+ * Not for the embedded database. Safe to call from every process: one builds, the others find the lock taken.
+ * @returns whether it was built now
+ */
+export async function ensureVectorIndex(sql: Sql, model: string, dim: number, due = INDEXED_VECTORS): Promise<boolean> {
+  if (dim > MAX_DIMENSIONS) return false;
+  const name = vectorIndexName(model, dim);
+  if (await indexIsReady(sql, model, dim)) return false;
+  const [found] = await sql<{ vectors: number }[]>`
+    SELECT count(*)::int AS vectors FROM (SELECT 1 FROM chunk_vectors WHERE embedding_model = ${model} LIMIT ${due}) AS bounded`;
+  if ((found?.vectors ?? 0) < due) return false;
+  // CONCURRENTLY runs outside transactions, so one connection holds the lock and its settings from begin to end.
+  const connection = await sql.reserve();
+  try {
+    const [lock] = await connection<{ taken: boolean }[]>`SELECT pg_try_advisory_lock(${BUILD_LOCK}) AS taken`;
+    if (!lock?.taken) return false;
+    try {
+      if (await indexIsReady(connection, model, dim)) return false;
+      await connection`SELECT set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', '512MB', false)`;
+      await connection.unsafe(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+      await connection.unsafe(`CREATE INDEX CONCURRENTLY ${name} ON chunk_vectors
+        USING hnsw ((embedding::halfvec(${dim})) halfvec_cosine_ops) WHERE embedding_model = ${literal(model)} AND embedding_dim = ${dim}`);
+      return true;
+    } finally {
+      await connection`SELECT pg_advisory_unlock(${BUILD_LOCK})`.catch(() => {});
+      await connection.unsafe("RESET ALL").catch(() => {});
+    }
+  } finally {
+    connection.release();
+  }
+}
+
+/** Whether the model's index exists and is valid. */
+export async function indexIsReady(sql: Sql | TransactionSql, model: string, dim: number): Promise<boolean> {
+  const [found] = await sql<{ ready: boolean }[]>`
+    SELECT indisvalid AND indisready AS ready FROM pg_index WHERE indexrelid = to_regclass(${vectorIndexName(model, dim)})`;
+  return found?.ready ?? false;
+}
+
+/** A string literal for DDL, which takes no parameters. */
+function literal(text: string): string {
+  return `${text.includes("\\") ? " E" : ""}'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+}
