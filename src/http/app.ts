@@ -78,7 +78,12 @@ async function observe(context: Context<AppEnv>, next: () => Promise<void>, deps
   const log = deps.log.child({ correlation_id: correlationId });
   context.set("correlationId", correlationId);
   context.set("log", log);
-  await next();
+  try {
+    await next();
+  } catch (thrown) {
+    // What Hono's onError does not see: an error of notFound, and a thrown value that is no Error.
+    context.res = respondError(thrown, correlationId, log);
+  }
   const answer = context.res.headers;
   for (const [name, value] of Object.entries(HEADERS)) if (!answer.has(name)) answer.set(name, value);
   answer.set("x-correlation-id", correlationId);

@@ -18,6 +18,10 @@ export const NewestKey = v.strictTuple([
   uuid,
 ]);
 export const IdKey = v.strictTuple([uuid]);
+const ordinal = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+export const OrdinalKey = v.strictTuple([ordinal]);
+/** Links in both directions: where either list goes on, null for one that has ended. */
+export const LinksKey = v.strictTuple([v.nullable(ordinal), v.nullable(v.strictTuple([uuid, ordinal]))]);
 /** A bigint, short of its last digit. */
 export const NumberKey = v.strictTuple([v.pipe(v.string(), v.regex(/^\d{1,18}$/))]);
 

@@ -11,7 +11,7 @@ import {
   listLinks,
   listVersions,
 } from "../store/documents.ts";
-import { decodeCursor, encodeCursor, NewestKey, NumberKey, pageOf } from "./cursor.ts";
+import { decodeCursor, encodeCursor, LinksKey, NewestKey, OrdinalKey, pageOf } from "./cursor.ts";
 import { count, flag, instant, jsonObject, nextCursor, pageCursor, pageLimit, sourceType, tenantFilter, uuid } from "./fields.ts";
 import { jsonRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
@@ -159,10 +159,10 @@ const chunks = jsonRoute({
   async handle(call) {
     const { sql, embedder } = call.deps;
     const { limit, cursor } = call.query;
-    const after = Number(decodeCursor(NumberKey, cursor)?.[0] ?? -1);
+    const after = decodeCursor(OrdinalKey, cursor)?.[0] ?? -1;
     const document = await documentOf(call);
     const rows = await listChunks(sql, document, embedder.model, { limit: limit + 1, after });
-    const { page, next_cursor } = pageOf(rows, limit, (row) => [String(row.ordinal)]);
+    const { page, next_cursor } = pageOf(rows, limit, (row) => [row.ordinal]);
     return { chunks: page.map(chunkAnswer), next_cursor };
   },
 });
@@ -190,12 +190,6 @@ const versions = jsonRoute({
     return { versions: page.map(({ exact_created_at: _, ...row }) => row), next_cursor };
   },
 });
-
-/** Where either list goes on; null for one that has ended. */
-const LinksKey = v.strictTuple([
-  v.nullable(v.pipe(v.number(), v.integer())),
-  v.nullable(v.strictTuple([uuid, v.pipe(v.number(), v.integer())])),
-]);
 
 const links = jsonRoute({
   method: "get",

@@ -71,7 +71,7 @@ const SAME_LANGUAGE: Record<string, string> = {
 };
 
 /** The detector's time grows with the text, its accuracy hardly does beyond this. */
-const SAMPLE_CHARS_MAX = 700;
+const SAMPLE_CHARS_MAX = 600;
 /** Source read to fill the sample: a document may begin with pages of code. */
 const SOURCE_CHARS_MAX = 48_000;
 /** With fewer letters a declaration is better evidence than the text. */

@@ -12,7 +12,7 @@ import { lexicalTables } from "./lexical.ts";
 import { planQuery, type QueryPlan } from "./query_terms.ts";
 import { EXACT_CHUNKS, type SemanticQuery, semanticTable } from "./semantic.ts";
 import { SqlText } from "./sql_text.ts";
-import { indexIsReady } from "./vector_index.ts";
+import { prepareIndexedSearch } from "./vector_index.ts";
 
 export type SearchMode = "hybrid" | "lexical" | "vector";
 
@@ -66,7 +66,7 @@ export async function search(sql: Sql, embedder: Embedder, request: SearchReques
   return sql.begin("read only", async (tx) => {
     const settings = tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true), set_config('jit', 'off', true)`;
     const [plan] = await Promise.all([planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query), settings]);
-    const semantic = vector && { model: embedder.model, vector, indexed: await useIndex(tx, plan, embedder.model, vector) };
+    const semantic = vector && { model: embedder.model, vector, indexed: await useIndex(tx, plan, embedder.model, vector, request.filters) };
     const text = statementOf(plan, semantic, { ...request, topK, semantic: embedder.semantic });
     return text ? tx.unsafe<Hit[]>(text.sql, text.values as never[]) : [];
   }) as Promise<Hit[]>;
@@ -84,9 +84,10 @@ async function queryVector(embedder: Embedder, request: SearchRequest, options: 
   }
 }
 
-/** Decides between exact and indexed search, and sets up the latter. */
-async function useIndex(tx: TransactionSql, plan: QueryPlan, model: string, vector: Float32Array): Promise<boolean> {
-  return plan.chunks > EXACT_CHUNKS && (await indexIsReady(tx, model, vector.length));
+/** Decides between exact and indexed search, and sets up the latter. A few named documents are compared exactly. */
+async function useIndex(tx: TransactionSql, plan: QueryPlan, model: string, vector: Float32Array, filters?: SearchFilters): Promise<boolean> {
+  if (plan.chunks <= EXACT_CHUNKS || (filters?.document_ids?.length ?? 0) > 0) return false;
+  return prepareIndexedSearch(tx, model, vector.length);
 }
 
 function statementOf(

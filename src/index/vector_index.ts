@@ -57,6 +57,23 @@ export async function indexIsReady(sql: Sql | TransactionSql, model: string, dim
   return found?.ready ?? false;
 }
 
+/** Candidates that the index keeps while searching; at least the depth of the ranking. */
+const EF_SEARCH = 200;
+
+/**
+ * Makes the rest of the transaction search the model's index well: with more candidates than the default, and scanning on
+ * while tenant and filters discard what it finds (pgvector 0.8; older ones find fewer).
+ * @returns false if there is no index to use
+ */
+export async function prepareIndexedSearch(tx: TransactionSql, model: string, dim: number): Promise<boolean> {
+  if (!(await indexIsReady(tx, model, dim))) return false;
+  await tx`
+    SELECT set_config('hnsw.ef_search', ${String(EF_SEARCH)}, true),
+      CASE WHEN string_to_array(extversion, '.')::int[] >= ARRAY[0, 8] THEN set_config('hnsw.iterative_scan', 'relaxed_order', true) END
+    FROM pg_extension WHERE extname = 'vector'`;
+  return true;
+}
+
 /** A string literal for DDL, which takes no parameters. */
 function literal(text: string): string {
   return `${text.includes("\\") ? " E" : ""}'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;

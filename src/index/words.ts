@@ -27,6 +27,8 @@ const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 /** Words held together by the punctuation of identifiers, paths, versions, addresses and numbers; also C++ and C#. */
 const COMPOUND =
   /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:(?:::|->|[._\-/\\:@#+])[\p{L}\p{N}_][\p{L}\p{N}\p{M}]*)+|(?<![\p{L}\p{N}])\p{L}(?:\+\+|#)/gu;
+/** Short words in capitals: "IT" and "US" are not the stop words they look like. */
+const ACRONYM = /(?<![\p{L}\p{N}])\p{Lu}{2,5}(?![\p{L}\p{N}])/gu;
 /** Letters joined by hyphens alone are ordinary language, not a name. */
 const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*$/u;
 const HUMP = /(\p{Ll}|\p{N})(?=\p{Lu})|(\p{Lu})(?=\p{Lu}\p{Ll})/gu;
@@ -58,6 +60,7 @@ function collectNames(text: string): string[] {
     if (/[/\\:@#]/.test(compound)) for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
     if (names.size >= MAX_NAMES) break;
   }
+  for (const acronym of text.match(ACRONYM) ?? []) if (names.size < MAX_NAMES) names.add(acronym.toLowerCase());
   return [...names];
 }
 

@@ -9,7 +9,8 @@ import type { PreparedDocument } from "./prepared.ts";
 export async function replaceLinks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], created: string[]): Promise<void> {
   const ids = documents.map((d) => d.documentId);
   const l = documents.flatMap((d) => d.links.map((link, ordinal) => ({ ...link, documentId: d.documentId, ordinal })));
-  const statements: Promise<unknown>[] = [tx`DELETE FROM document_links WHERE tenant_id = ${tenantId} AND document_id = ANY (${ids}::uuid[])`];
+  // The driver sends a statement when it is awaited: in this order, at the end.
+  const statements: PromiseLike<unknown>[] = [tx`DELETE FROM document_links WHERE tenant_id = ${tenantId} AND document_id = ANY (${ids}::uuid[])`];
   if (l.length > 0)
     statements.push(
       tx`
@@ -26,7 +27,7 @@ export async function replaceLinks(tx: TransactionSql, tenantId: string, documen
 }
 
 /** Edges of links in these documents whose target exists; of several candidates the best one. */
-function resolveLinksFrom(tx: TransactionSql, tenantId: string, documentIds: string[]): Promise<unknown> {
+function resolveLinksFrom(tx: TransactionSql, tenantId: string, documentIds: string[]): PromiseLike<unknown> {
   return tx`
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
     SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, d.document_id, l.link_type, l.anchor
@@ -34,11 +35,11 @@ function resolveLinksFrom(tx: TransactionSql, tenantId: string, documentIds: str
     JOIN documents d ON d.tenant_id = l.tenant_id AND d.document_id = t.document_id
     WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documentIds}::uuid[]) AND l.target_document_ids IS NOT NULL
     ORDER BY l.document_id, l.ordinal, t.rank
-    ON CONFLICT DO NOTHING`.execute();
+    ON CONFLICT DO NOTHING`;
 }
 
 /** Edges of links, anywhere in the tenant, that were waiting for these new documents. */
-function resolveLinksTo(tx: TransactionSql, tenantId: string, documentIds: string[]): Promise<unknown> {
+function resolveLinksTo(tx: TransactionSql, tenantId: string, documentIds: string[]): PromiseLike<unknown> {
   return tx`
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
     SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, t.document_id, l.link_type, l.anchor
@@ -46,5 +47,5 @@ function resolveLinksTo(tx: TransactionSql, tenantId: string, documentIds: strin
     WHERE l.tenant_id = ${tenantId} AND l.target_document_ids IS NOT NULL AND l.target_document_ids && ${documentIds}::uuid[]
       AND t.document_id = ANY (${documentIds}::uuid[])
     ORDER BY l.document_id, l.ordinal, t.rank
-    ON CONFLICT DO NOTHING`.execute();
+    ON CONFLICT DO NOTHING`;
 }

@@ -142,7 +142,7 @@ describe("paths and query strings", () => {
     ["GET", `/v1/documents?cursor=${cursor(["2024-02-01T00:00:00.000000Z", "x"])}`, 400, "request.bad_cursor"],
     ["GET", `/v1/connections?cursor=${cursor([1])}`, 400, "request.bad_cursor"],
     ["GET", `/v1/jobs/${ID}/items?cursor=${cursor(["9".repeat(30)])}`, 400, "request.bad_cursor"],
-    ["GET", `/v1/documents/${ID}/chunks?cursor=${cursor(["99999999999"])}`, 400, "request.bad_cursor"],
+    ["GET", `/v1/documents/${ID}/chunks?cursor=${cursor([99999999999])}`, 400, "request.bad_cursor"],
     ["GET", `/v1/documents/${ID}/links?cursor=${cursor([1e300, null])}`, 400, "request.bad_cursor"],
     ["GET", `/v1/jobs?cursor=${"x".repeat(501)}`, 400, "request.invalid"],
   ];
@@ -179,12 +179,9 @@ describe("every answer", () => {
     expect(answer.headers.get("x-correlation-id")).toBe("ticket-4711");
   });
 
-  test.each([["a b c d"], ["<script>"], ["x".repeat(200)], ["ä".repeat(8)]])("a correlation id like %p is replaced", async (id) => {
-    const headers = new Headers([...f.app.routes.slice(0, 0).map((): [string, string] => ["", ""]), ["x-request-id", encodeURI(id).slice(0, 300)]]);
-    const answer = await f.app.request("/healthz", { headers });
-    const given = headers.get("x-request-id");
+  test.each(["a b c d", "<script>", "x".repeat(200), "ab", "{0}"])("a correlation id like %p is replaced", async (id) => {
+    const answer = await f.send("GET", "/healthz", { headers: { "x-request-id": id } });
     expect(answer.headers.get("x-correlation-id")).toMatch(/^[0-9a-f-]{36}$/);
-    expect(answer.headers.get("x-correlation-id")).not.toBe(given);
   });
 
   test.each(["/healthz", "/v1/jobs", "/v1/nothing"])("%s carries the security headers", async (path) => {
@@ -224,6 +221,11 @@ describe("faults of the inside", () => {
     const answer = await search();
     expect([answer.status, answer.at("error.code"), answer.at("error.retryable")]).toEqual([status, code, true]);
     expect(Number(answer.headers.get("retry-after"))).toBeWithin(1, 31);
+  });
+
+  test("a thrown value that is no error is answered like one", async () => {
+    failure = "just a text";
+    expect((await search()).at("error.code")).toBe("internal.unexpected");
   });
 
   test("an error with a code of its own keeps its status", async () => {

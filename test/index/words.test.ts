@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { ftsText } from "../../src/index/words.ts";
+
+test("words are separated as people read them, not as Postgres' parser would", () => {
+  expect(ftsText("either/or, List<String> & a < b > c — don't").words).toBe("either or list string a b c don t");
+  expect(ftsText("ÄPFEL Straße ＦＵＬＬ ﬁnd").words).toBe("äpfel straße full find");
+});
+
+test("names are kept whole beside their words", () => {
+  expect(ftsText("get_user_id in src/embed/hash.ts since v1.2.3").names).toEqual(["get_user_id", "src/embed/hash.ts", "hash.ts", "v1.2.3"]);
+  expect(ftsText("see CVE-2024-1234 and 0x80070005, well-known std::vector in C++ and C#").names).toEqual([
+    "cve-2024-1234",
+    "std::vector",
+    "c++",
+    "c#",
+  ]);
+  expect(ftsText("mail ops@example.com about https://wiki.example.com/x").names).toContain("ops@example.com");
+});
+
+test("camelCase is found by its whole and by its parts", () => {
+  expect(ftsText("parseHTTPHeader").words).toBe("parsehttpheader parse http header");
+});
+
+test("acronyms survive as names, since IT and US are stop words otherwise", () => {
+  expect(ftsText("Ask IT in the US office").names).toEqual(["it", "us"]);
+});
+
+test("scripts without blanks are segmented, and the words are counted", () => {
+  expect(ftsText("全文検索").words).toBe("全文 文検 検索");
+  expect(ftsText("one two three")).toMatchObject({ count: 3 });
+});
+
+test("overlong words and texts are bounded", () => {
+  expect(ftsText(`${"x".repeat(300)} word`).words).toBe("word");
+  expect(ftsText("word ".repeat(100_000)).words.length).toBeLessThanOrEqual(65_536);
+  expect(ftsText(`${"a_".repeat(200)}b`).names).toEqual([]);
+});

@@ -1,0 +1,67 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { Sql } from "postgres";
+import { swapIn } from "../../src/store/swap_in.ts";
+import { diffAgainstSyncState } from "../../src/store/sync_state.ts";
+import { applyTombstones } from "../../src/store/tombstones.ts";
+import { emptyDatabase, newTenant } from "../support/database.ts";
+import { claimFor, prepared, TYPE } from "../support/documents.ts";
+
+let sql: Sql;
+let tenantId: string;
+const connectionId = Bun.randomUUIDv7();
+let sources: { sourceId: string; externalRef: string; fingerprint: string }[];
+
+beforeEach(async () => {
+  ({ sql } = await emptyDatabase());
+  tenantId = await newTenant(sql);
+  const items = await claimFor(sql, tenantId, Array.from({ length: 8 }, (_, i) => `file:///${i}.md`));
+  await swapIn(sql, items.map((item) => ({ ...prepared(item, `text ${item.externalRef}`), connectionId })), "m");
+  sources = items.map((item) => ({ sourceId: item.sourceId, externalRef: item.externalRef, fingerprint: "1" }));
+});
+
+const listed = (...missing: number[]) => sources.filter((_, i) => !missing.includes(i)).map((source) => source.sourceId);
+const tombstone = (seen: string[], confirmed = false) => applyTombstones(sql, { tenantId, connectionId }, seen, confirmed);
+const visible = async () => (await sql`SELECT count(*)::int AS n FROM documents WHERE NOT hidden`)[0]!["n"];
+const diff = (force = false) => diffAgainstSyncState(sql, { tenantId, jobId: Bun.randomUUIDv7(), sourceType: TYPE, force, repeated: false }, sources);
+
+test("missing once hides, missing twice purges, and versions stay", async () => {
+  expect(await tombstone(listed(0))).toEqual({ hidden: 1, purged: 0, restored: 0, stopped: null });
+  expect(await visible()).toBe(7);
+  expect((await sql`SELECT 1 FROM documents`).length).toBe(8);
+  expect(await tombstone(listed(0))).toEqual({ hidden: 0, purged: 1, restored: 0, stopped: null });
+  expect((await sql`SELECT 1 FROM documents`).length).toBe(7);
+  expect((await sql`SELECT 1 FROM chunks`).length).toBe(7);
+  expect((await sql`SELECT 1 FROM source_versions`).length).toBe(8);
+  expect(await tombstone(listed(0))).toEqual({ hidden: 0, purged: 0, restored: 0, stopped: null });
+});
+
+test("what comes back while hidden is restored without being fetched; after the purge it counts as changed", async () => {
+  await tombstone(listed(0));
+  expect(await diff()).toEqual({ changed: [], unchanged: 8 });
+  expect(await tombstone(listed())).toEqual({ hidden: 0, purged: 0, restored: 1, stopped: null });
+  expect(await visible()).toBe(8);
+  await tombstone(listed(0));
+  await tombstone(listed(0));
+  expect(await diff()).toEqual({ changed: [0], unchanged: 7 });
+});
+
+test("more than a quarter missing at once stops the deletion until somebody confirms it", async () => {
+  expect(await tombstone(listed(0, 1))).toMatchObject({ hidden: 2, stopped: null });
+  await tombstone(listed());
+  expect(await tombstone(listed(0, 1, 2))).toEqual({ hidden: 0, purged: 0, restored: 0, stopped: { missing: 3, of: 8 } });
+  expect(await visible()).toBe(8);
+  expect(await tombstone(listed(0, 1, 2), true)).toMatchObject({ hidden: 3, stopped: null });
+});
+
+test("another connection's sources are never touched", async () => {
+  expect(await applyTombstones(sql, { tenantId, connectionId: Bun.randomUUIDv7() }, [], true)).toEqual({ hidden: 0, purged: 0, restored: 0, stopped: null });
+  expect(await visible()).toBe(8);
+});
+
+test("the diff gives what is new, changed or failed last time, and everything when forced", async () => {
+  sources[3]!.fingerprint = "2";
+  sources.push({ sourceId: Bun.randomUUIDv7(), externalRef: "file:///new.md", fingerprint: "1" });
+  await sql`UPDATE source_sync_state SET last_status = 'failed', error_code = 'x' WHERE external_ref = 'file:///5.md'`;
+  expect(await diff()).toEqual({ changed: [3, 5, 8], unchanged: 6 });
+  expect((await diff(true)).changed.length).toBe(9);
+});
