@@ -39,9 +39,22 @@ export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
 
 function queueGauges(registry: Registry): (depth: QueueDepth) => void {
   const registers = [registry];
-  const jobs = new Gauge({ name: "sluice_jobs", help: "Unfinished jobs by status.", labelNames: ["status"] as const, registers });
-  const items = new Gauge({ name: "sluice_items_open", help: "Items of unfinished jobs that are not settled.", registers });
-  const vectors = new Gauge({ name: "sluice_job_vectors_pending", help: "Chunks of unfinished jobs without a vector.", registers });
+  const jobs = new Gauge({
+    name: "sluice_jobs",
+    help: "Unfinished jobs by status.",
+    labelNames: ["status"] as const,
+    registers,
+  });
+  const items = new Gauge({
+    name: "sluice_items_open",
+    help: "Items of unfinished jobs that are not settled.",
+    registers,
+  });
+  const vectors = new Gauge({
+    name: "sluice_job_vectors_pending",
+    help: "Chunks of unfinished jobs without a vector.",
+    registers,
+  });
   const oldest = new Gauge({
     name: "sluice_queue_oldest_waiting_seconds",
     help: "Age of the oldest work that could be claimed.",
@@ -75,6 +88,10 @@ function processMetrics(registry: Registry): void {
       this.inc((user + system) / 1e6);
     },
   });
-  const started = new Gauge({ name: "process_start_time_seconds", help: "Start of the process, Unix time.", registers });
+  const started = new Gauge({
+    name: "process_start_time_seconds",
+    help: "Start of the process, Unix time.",
+    registers,
+  });
   started.set(Math.round(Date.now() / 1000 - process.uptime()));
 }

@@ -92,7 +92,8 @@ async function loadConverter(format: Format, name: string): Promise<Converter> {
 
 function cleanTitle(title: string | null): string | null {
   const clean = title
-    ?.toWellFormed()
+    ?.slice(0, 1000)
+    .toWellFormed()
     .replace(/[\0-\x1f\x7f-\x9f\s]+/g, " ")
     .normalize("NFC")
     .trim();

@@ -61,7 +61,7 @@ async function convert(bytes: Uint8Array, limits: ConvertLimits): ReturnType<Con
     endnotes: prepareNotes(endnotes, "endnote", context),
   };
   const { html, messages } = await runMammoth(prepared);
-  for (const message of messages) context.warn("mammoth", message);
+  for (const message of messages) context.warn(/w:sym/.test(message) ? "symbol_unknown" : "mammoth", message);
   const written = htmlToMarkdown(context.resolveMarkers(html));
   if (written.markdown.length > limits.markdownCharsMax) {
     throw new PermanentError("convert.too_large", "The document's Markdown is longer than the limit.", {

@@ -67,6 +67,7 @@ async function readPages(
     throw new PermanentError("convert.malformed", `no page can be read: ${failure}`);
   }
   const warnings: Warning[] = [];
+  if (document.numPages === 0) warnings.push({ code: "document_without_pages", message: "The document has no pages." });
   if (silent.length > 0) warnings.push(pagesWarning("page_without_text", silent, "no text, perhaps scanned"));
   if (unreadable.length > 0) warnings.push(pagesWarning("page_unreadable", unreadable, `cannot be read (${failure})`));
   return { pages, warnings };

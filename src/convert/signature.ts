@@ -70,7 +70,7 @@ export function oleKind(bytes: Uint8Array): OleKind | null {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (buffer.length < 8 || buffer.readUInt32BE(0) !== 0xd0cf11e0) return null;
   const has = (stream: string) => buffer.includes(Buffer.from(stream, "utf16le"));
-  if (has("EncryptedPackage")) return { name: "password-protected", encrypted: true };
+  if (has("EncryptedPackage")) return { name: "an encrypted Office document", encrypted: true };
   const known = OLE_STREAMS.find(([stream]) => has(stream));
   return { name: known?.[1] ?? "an old Office file", encrypted: false };
 }

@@ -106,7 +106,7 @@ function sniffContainer(bytes: Uint8Array, declared: Format | undefined): { form
     return unsupported(zip.name);
   }
   const ole = oleKind(bytes);
-  if (ole?.encrypted) return { unsupported: `an encrypted Office document (${ole.name})`, code: "convert.encrypted" };
+  if (ole?.encrypted) return { unsupported: "an encrypted Office document", code: "convert.encrypted" };
   if (ole) return unsupported(ole.name);
   const wide = bytes.subarray(0, 1 << 16).includes(0) && isWideText(bytes);
   const binary = !wide && isBinary(bytes);
@@ -179,7 +179,7 @@ function afterPrologue(head: string): string {
 
 /** Two different signs of Markdown, since each alone occurs in plain text as well. */
 function looksLikeMarkdown(head: string): boolean {
-  const signs = [/^#{1,6} \S/m, /^(?:```|~~~)/m, /\[[^\]\n]+\]\([^)\s]+\)/, /^(?:[-*+]|\d+\.) \S/m, /\*\*[^*\n]+\*\*/, /^\|?[ :-]*-{3,}[ :|-]*\|/m];
+  const signs = [/^#{1,6} \S/m, /^(?:```|~~~)/m, /\[[^[\]\n]{1,200}\]\([^)\s]{1,500}\)/, /^(?:[-*+]|\d+\.) \S/m, /\*\*[^*\n]{1,200}\*\*/, /^\|?[ :-]*-{3,}[ :|-]*\|/m];
   return signs.filter((sign) => sign.test(head)).length >= 2;
 }
 

@@ -7,7 +7,7 @@ import { escapeInline, escapeText, fencedCode } from "../markdown/escape.ts";
 import { decodeText } from "./charset.ts";
 import type { Converted, ConvertLimits } from "./converted.ts";
 import { sourceLanguage } from "./source_language.ts";
-import { isPreformatted, looksLikeLog, readHeading, readList, readQuote } from "./text_shapes.ts";
+import { isPreformatted, isQuoted, looksLikeLog, readHeading, readList, readQuote } from "./text_shapes.ts";
 import { firstHeading } from "./title.ts";
 
 /**
@@ -43,7 +43,7 @@ interface TextBlock {
   code: boolean;
 }
 
-/** Runs of lines without a blank line between them. */
+/** Runs of lines without a blank line between them, quoted ones apart. */
 function splitBlocks(lines: string[]): TextBlock[] {
   const blocks: TextBlock[] = [];
   let current: string[] = [];
@@ -52,8 +52,11 @@ function splitBlocks(lines: string[]): TextBlock[] {
     current = [];
   };
   for (const line of lines) {
-    if (/\S/.test(line)) current.push(line.trimEnd());
-    else finish();
+    if (!/\S/.test(line)) finish();
+    else {
+      if (current.length > 0 && isQuoted(line) !== isQuoted(current[0]!)) finish();
+      current.push(line.trimEnd());
+    }
   }
   finish();
   return blocks;

@@ -53,9 +53,14 @@ export function readHeading(lines: string[]): TextHeading | null {
   return fits ? { title, level: LEVELS[under[1]!] ?? 2, lines: 2 } : null;
 }
 
+/** Whether a line is marked as quoted, as in mail. */
+export function isQuoted(line: string): boolean {
+  return /^ ?>(?:[ >]|$)/.test(line) && !line.includes(">>>");
+}
+
 /** The lines without their quotation marks, if all of them have one. */
 export function readQuote(lines: string[]): string[] | null {
-  if (!lines.every((line) => /^ ?>/.test(line)) || lines.every((line) => /^ ?>{3}/.test(line))) return null;
+  if (!lines.every(isQuoted)) return null;
   return lines.map((line) => line.replace(/^ ?> ?/, ""));
 }
 

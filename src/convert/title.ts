@@ -33,6 +33,7 @@ export function firstHeading(markdown: string): string | null {
 /** Inline Markdown as the text that a reader sees. */
 export function plainText(inline: string): string {
   return inline
+    .slice(0, 2 * TITLE_MAX)
     .replace(/\s*\{[#.:][^{}]*\}\s*$/, "")
     .replace(/!?\[((?:[^[\]]|\[[^[\]]*\])*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+"[^"]*")?\)/g, "$1")
     .replace(/!?\[([^[\]]+)\]\[[^[\]]*\]/g, "$1")

@@ -45,7 +45,9 @@ function parseInt8(text: string): number | string {
 
 /**
  * A pool for the target; connects at the first statement. Arrays of every type work both ways (the driver fetches the
- * array types once per connection). `numeric` and `vector` come as text, timestamps as Date, bytea as Buffer.
+ * array types once per connection); arrays of dates, bytes or booleans as parameters need `sql.array(values, oid of the
+ * element)`, and a NULL inside an array comes back as the text "NULL" (the driver's parser). `numeric` and `vector` come
+ * as text, timestamps as Date, bytea as Buffer.
  */
 export function connectDatabase(target: DatabaseTarget, options: PoolOptions): Sql {
   const common = {

@@ -116,7 +116,8 @@ const endToken = plainRoute({
   params: { id: uuid },
   mediaType: null,
   async handle({ deps, params }) {
-    if (!(await revokeToken(deps.sql, params.id))) throw new InputError("token.not_found", `There is no unrevoked token ${params.id}`);
+    if (!(await revokeToken(deps.sql, params.id)))
+      throw new InputError("token.not_found", `There is no unrevoked token ${params.id}`);
     return new Response(null, { status: 204 });
   },
 });

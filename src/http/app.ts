@@ -31,14 +31,18 @@ export function createApp(given: AppDeps): Hono<AppEnv> {
   const routes = [...ROUTES, descriptionOf(ROUTES)];
   const app = new Hono<AppEnv>();
   app.use("*", (context, next) => observe(context, next, deps));
-  for (const route of routes) app.on(route.method.toUpperCase(), honoPath(route), (context) => {
-    context.set("route", route.path);
-    return route.handle(context, deps);
-  });
-  for (const [path, methods] of allowedMethods(routes)) app.all(path, (context) => {
-    context.set("route", path);
-    throw new InputError("request.method_not_allowed", `${context.req.method} is not possible here`, { allow: methods });
-  });
+  for (const route of routes)
+    app.on(route.method.toUpperCase(), honoPath(route), (context) => {
+      context.set("route", route.path);
+      return route.handle(context, deps);
+    });
+  for (const [path, methods] of allowedMethods(routes))
+    app.all(path, (context) => {
+      context.set("route", path);
+      throw new InputError("request.method_not_allowed", `${context.req.method} is not possible here`, {
+        allow: methods,
+      });
+    });
   app.notFound(() => {
     throw new InputError("request.no_such_route", "There is no such route");
   });
@@ -92,7 +96,14 @@ async function observe(context: Context<AppEnv>, next: () => Promise<void>, deps
   const { method } = context.req;
   deps.metrics.observeRequest(method, route, context.res.status, ms / 1000);
   log[QUIET.has(route) ? "debug" : "info"](
-    { method, route, status: context.res.status, ms: Math.round(ms * 10) / 10, tenant_id: context.get("tenantId"), token_id: context.get("tokenId") },
+    {
+      method,
+      route,
+      status: context.res.status,
+      ms: Math.round(ms * 10) / 10,
+      tenant_id: context.get("tenantId"),
+      token_id: context.get("tokenId"),
+    },
     "request",
   );
 }

@@ -20,10 +20,17 @@ function decoded(text: string): string {
 
 /** `Content-Disposition` with an ASCII name for old readers and the true one in UTF-8. */
 export function attachment(name: string): string {
-  const safe = name.toWellFormed().replace(UNSAFE, "_").replace(/^[.\s]+|\s+$/g, "") || "document";
+  const safe =
+    name
+      .toWellFormed()
+      .replace(UNSAFE, "_")
+      .replace(/^[.\s]+|\s+$/g, "") || "document";
   const short = shortened(safe);
   const ascii = short.replace(/[^\x20-\x7e]/g, "_").replace(/%/g, "_");
-  const encoded = encodeURIComponent(short).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encoded = encodeURIComponent(short).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
 }
 
@@ -31,5 +38,10 @@ export function attachment(name: string): string {
 function shortened(name: string): string {
   if (name.length <= NAME_MAX) return name;
   const extension = /\.[^.\s]{1,12}$/.exec(name)?.[0] ?? "";
-  return name.slice(0, NAME_MAX - extension.length).toWellFormed().replace(/\ufffd$/, "") + extension;
+  return (
+    name
+      .slice(0, NAME_MAX - extension.length)
+      .toWellFormed()
+      .replace(/\ufffd$/, "") + extension
+  );
 }

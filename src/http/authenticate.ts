@@ -19,7 +19,12 @@ export interface Caller {
 }
 
 /** Who calls a public route: somebody without any tenant or right. */
-export const NOBODY: Caller = { tokenId: "", name: "nobody", scope: "read", tenantId: "00000000-0000-0000-0000-000000000000" };
+export const NOBODY: Caller = {
+  tokenId: "",
+  name: "nobody",
+  scope: "read",
+  tenantId: "00000000-0000-0000-0000-000000000000",
+};
 
 /** Throws InputError `auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`. */
 export async function authenticate(headers: Headers, sql: Sql): Promise<Caller> {
@@ -34,7 +39,8 @@ export async function authenticate(headers: Headers, sql: Sql): Promise<Caller> 
 
 /** Throws InputError `auth.read_only`, `auth.admin_only`. */
 export function authorise(caller: Caller, access: Access): void {
-  if (access === "admin" && caller.scope !== "admin") throw new InputError("auth.admin_only", "This needs an admin token");
+  if (access === "admin" && caller.scope !== "admin")
+    throw new InputError("auth.admin_only", "This needs an admin token");
   if (access === "write" && caller.scope === "read") throw new InputError("auth.read_only", "This token may only read");
 }
 

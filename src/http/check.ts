@@ -28,7 +28,9 @@ interface Fault {
 }
 
 function invalid(faults: Fault[], what: string): InputError {
-  const shown = faults.slice(0, FAULTS_MAX).map(({ field, text }) => (field ? `${field}: ${text}` : `the ${what} ${text}`));
+  const shown = faults
+    .slice(0, FAULTS_MAX)
+    .map(({ field, text }) => (field ? `${field}: ${text}` : `the ${what} ${text}`));
   return new InputError("request.invalid", `The ${what} is not valid: ${shown.join("; ")}`, {
     fields: [...new Set(faults.slice(0, FAULTS_MAX).map(({ field }) => field))].filter(Boolean),
     faults: shown,
@@ -36,7 +38,10 @@ function invalid(faults: Fault[], what: string): InputError {
 }
 
 function faultOf(issue: v.BaseIssue<unknown>): Fault {
-  const field = (issue.path ?? []).map((item) => String(item.key)).join(".").slice(0, 200);
+  const field = (issue.path ?? [])
+    .map((item) => String(item.key))
+    .join(".")
+    .slice(0, 200);
   return { field, text: textOf(issue) };
 }
 

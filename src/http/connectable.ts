@@ -23,8 +23,12 @@ export function refuseUnconnectable(sourceType: SourceType): void {
   const why = REFUSED[sourceType];
   if (why === undefined) return;
   const available = SOURCE_TYPES.filter((type) => REFUSED[type] === undefined);
-  throw new InputError("connector.not_available", `${sourceType} cannot be connected: ${why}. Available: ${available.join(", ")}`, {
-    source_type: sourceType,
-    available,
-  });
+  throw new InputError(
+    "connector.not_available",
+    `${sourceType} cannot be connected: ${why}. Available: ${available.join(", ")}`,
+    {
+      source_type: sourceType,
+      available,
+    },
+  );
 }

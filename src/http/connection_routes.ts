@@ -15,7 +15,18 @@ import {
 } from "../store/connections.ts";
 import { ConnectionConfig, refuseUnconnectable } from "./connectable.ts";
 import { decodeCursor, IdKey, pageOf } from "./cursor.ts";
-import { instant, jsonObject, nextCursor, pageCursor, pageLimit, shortText, sourceType, tenantFilter, tenantId, uuid } from "./fields.ts";
+import {
+  instant,
+  jsonObject,
+  nextCursor,
+  pageCursor,
+  pageLimit,
+  shortText,
+  sourceType,
+  tenantFilter,
+  tenantId,
+  uuid,
+} from "./fields.ts";
 import { jsonRoute, plainRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
 
@@ -53,7 +64,12 @@ const create = jsonRoute({
   summary: "Create a connection",
   tag,
   access: "write",
-  body: v.strictObject({ tenant_id: tenantId, source_type: sourceType, name: shortText(200), config: ConnectionConfig }),
+  body: v.strictObject({
+    tenant_id: tenantId,
+    source_type: sourceType,
+    name: shortText(200),
+    config: ConnectionConfig,
+  }),
   status: 201,
   answer: Connection,
   async handle(call) {
@@ -62,7 +78,13 @@ const create = jsonRoute({
     refuseUnconnectable(body.source_type);
     const config = body.config as JsonObject;
     await deps.validateConnectionConfig(body.source_type, config);
-    const row = await insertConnection(deps.sql, { tenantId: tenant, sourceType: body.source_type, name: body.name, config, secrets: null });
+    const row = await insertConnection(deps.sql, {
+      tenantId: tenant,
+      sourceType: body.source_type,
+      name: body.name,
+      config,
+      secrets: null,
+    });
     if (row === null) throw duplicate(body.name);
     return connectionAnswer(row);
   },
@@ -96,7 +118,9 @@ const get = jsonRoute({
   answer: Connection,
   async handle(call) {
     const tenant = await tenantOwning(call, "connection", call.params.id);
-    return connectionAnswer(found(await findConnection(call.deps.sql, tenant, call.params.id), "connection", call.params.id));
+    return connectionAnswer(
+      found(await findConnection(call.deps.sql, tenant, call.params.id), "connection", call.params.id),
+    );
   },
 });
 
@@ -119,11 +143,13 @@ const change = jsonRoute({
     const before = found(await findConnection(deps.sql, tenant, connectionId), "connection", connectionId);
     const config = body.config as JsonObject | undefined;
     if (config !== undefined) await deps.validateConnectionConfig(before.sourceType as SourceType, config);
-    const row = await updateConnection(deps.sql, tenant, connectionId, { name: body.name, config }).catch((error: unknown) => {
-      // 23505 unique_violation: the name is the only thing here that must be unique.
-      if (error instanceof Error && "code" in error && error.code === "23505") throw duplicate(body.name ?? "");
-      throw error;
-    });
+    const row = await updateConnection(deps.sql, tenant, connectionId, { name: body.name, config }).catch(
+      (error: unknown) => {
+        // 23505 unique_violation: the name is the only thing here that must be unique.
+        if (error instanceof Error && "code" in error && error.code === "23505") throw duplicate(body.name ?? "");
+        throw error;
+      },
+    );
     return connectionAnswer(found(row, "connection", connectionId));
   },
 });

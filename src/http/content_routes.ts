@@ -55,15 +55,22 @@ async function versionOf(call: ContentCall) {
   const tenantId = await tenantOwning(call, "document", documentId);
   const row = await findVersion(call.deps.sql, { tenantId, documentId }, wanted);
   if (row) return row;
-  if (wanted === null || !(await findVersion(call.deps.sql, { tenantId, documentId }, null))) throw notFound("document", documentId);
+  if (wanted === null || !(await findVersion(call.deps.sql, { tenantId, documentId }, null)))
+    throw notFound("document", documentId);
   throw new InputError("document.version_not_found", `The document ${documentId} has no version ${wanted}`);
 }
 
 /** Versions never change, so their checksum says whether the caller has the bytes already. */
-async function stored(call: ContentCall, uri: string, sha256: string, headers: Record<string, string>): Promise<Response> {
+async function stored(
+  call: ContentCall,
+  uri: string,
+  sha256: string,
+  headers: Record<string, string>,
+): Promise<Response> {
   const etag = `"${sha256}"`;
   const caching = { etag, "cache-control": "private, no-cache" };
-  if (matches(call.request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers: caching });
+  if (matches(call.request.headers.get("if-none-match"), etag))
+    return new Response(null, { status: 304, headers: caching });
   const { body, size } = await call.deps.objects.stream(uri);
   const all = { ...headers, ...caching, "content-length": String(size) };
   if (call.request.method !== "HEAD") return new Response(body, { headers: all });
@@ -73,7 +80,8 @@ async function stored(call: ContentCall, uri: string, sha256: string, headers: R
 
 /** RFC 9110, 13.1.2: weak comparison, a list, or any. */
 function matches(header: string | null, etag: string): boolean {
-  return header !== null && header.split(",").some((given) => given.trim() === "*" || given.trim().replace(/^W\//, "") === etag);
+  const given = header?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return given.includes("*") || given.includes(etag);
 }
 
 export const contentRoutes = [markdown, raw];

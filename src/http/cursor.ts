@@ -9,7 +9,9 @@ import { uuid } from "./fields.ts";
 /** A day or hour that does not exist would be an error of the database. */
 const isReal = (time: string): boolean => {
   const date = new Date(`${time.slice(0, 23)}Z`);
-  return !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 23) === time.slice(0, 23) && !time.startsWith("0000");
+  return (
+    !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 23) === time.slice(0, 23) && !time.startsWith("0000")
+  );
 };
 
 /** Newest first: a timestamp with microseconds, as Postgres prints it, and an id that breaks ties. */
@@ -30,7 +32,10 @@ export function encodeCursor(key: readonly unknown[]): string {
 }
 
 /** Null for the first page. Throws InputError `request.bad_cursor`. */
-export function decodeCursor<S extends v.GenericSchema>(schema: S, cursor: string | undefined): v.InferOutput<S> | null {
+export function decodeCursor<S extends v.GenericSchema>(
+  schema: S,
+  cursor: string | undefined,
+): v.InferOutput<S> | null {
   if (cursor === undefined) return null;
   try {
     return v.parse(schema, JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
@@ -43,7 +48,11 @@ export function decodeCursor<S extends v.GenericSchema>(schema: S, cursor: strin
  * A page out of one row more than asked for: that row only tells that there is a next page.
  * `rows` has `limit + 1` entries at most.
  */
-export function pageOf<R>(rows: R[], limit: number, keyOf: (row: R) => readonly unknown[]): { page: R[]; next_cursor: string | null } {
+export function pageOf<R>(
+  rows: R[],
+  limit: number,
+  keyOf: (row: R) => readonly unknown[],
+): { page: R[]; next_cursor: string | null } {
   const page = rows.slice(0, limit);
   return { page, next_cursor: rows.length > limit ? encodeCursor(keyOf(page.at(-1)!)) : null };
 }

@@ -12,7 +12,18 @@ import {
   listVersions,
 } from "../store/documents.ts";
 import { decodeCursor, encodeCursor, LinksKey, NewestKey, OrdinalKey, pageOf } from "./cursor.ts";
-import { count, flag, instant, jsonObject, nextCursor, pageCursor, pageLimit, sourceType, tenantFilter, uuid } from "./fields.ts";
+import {
+  count,
+  flag,
+  instant,
+  jsonObject,
+  nextCursor,
+  pageCursor,
+  pageLimit,
+  sourceType,
+  tenantFilter,
+  uuid,
+} from "./fields.ts";
 import { jsonRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
 
@@ -103,7 +114,9 @@ const list = jsonRoute({
     connection_id: v.optional(uuid),
     external_ref: v.optional(v.string()),
     external_ref_prefix: v.optional(v.string()),
-    q: v.optional(v.pipe(v.string(), v.maxLength(200, "must have at most 200 characters"), v.description("Part of the title."))),
+    q: v.optional(
+      v.pipe(v.string(), v.maxLength(200, "must have at most 200 characters"), v.description("Part of the title.")),
+    ),
     include_hidden: flag,
     limit: pageLimit(50, 500),
     cursor: pageCursor,
@@ -141,7 +154,11 @@ const get = jsonRoute({
     const tenantId = await tenantOwning(call, "document", documentId);
     const document = found(await findDocument(sql, tenantId, documentId), "document", documentId);
     // The id of the row just read: a swap in between must not give a version that is not the document's.
-    const version = found(await findVersion(sql, { tenantId, documentId }, document.source_version_id), "document", documentId);
+    const version = found(
+      await findVersion(sql, { tenantId, documentId }, document.source_version_id),
+      "document",
+      documentId,
+    );
     const { external_ref: _, ...rest } = version;
     return { ...document, version: rest };
   },
@@ -211,7 +228,8 @@ const links = jsonRoute({
       first || from[1] !== null ? listBacklinks(sql, document, { limit: limit + 1, after: from?.[1] ?? null }) : [],
     ]);
     const lastOut = out.length > limit ? out[limit - 1]!.ordinal : null;
-    const lastIn = incoming.length > limit ? ([incoming[limit - 1]!.from_document_id, incoming[limit - 1]!.ordinal] as const) : null;
+    const lastIn =
+      incoming.length > limit ? ([incoming[limit - 1]!.from_document_id, incoming[limit - 1]!.ordinal] as const) : null;
     return {
       outgoing: out.slice(0, limit),
       incoming: incoming.slice(0, limit),

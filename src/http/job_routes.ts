@@ -67,10 +67,15 @@ const Item = v.strictObject({
 });
 
 /** The way out of an error, when its code is one of the product's. */
-const helpFor = (code: string | null): string | null => (code !== null && code in CODES ? CODES[code as keyof typeof CODES].help : null);
+const helpFor = (code: string | null): string | null =>
+  code !== null && code in CODES ? CODES[code as keyof typeof CODES].help : null;
 
 const jobAnswer = (row: JobRow): v.InferInput<typeof Job> => ({ ...row, help: helpFor(row.error_code) });
-const itemAnswer = (row: ItemRow): v.InferInput<typeof Item> => ({ ...row, warnings: row.warnings ?? [], help: helpFor(row.error_code) });
+const itemAnswer = (row: ItemRow): v.InferInput<typeof Item> => ({
+  ...row,
+  warnings: row.warnings ?? [],
+  help: helpFor(row.error_code),
+});
 
 const id = { id: uuid };
 const tag = "Jobs";
@@ -152,9 +157,13 @@ const cancel = jsonRoute({
     const jobId = call.params.id;
     const tenantId = await tenantOwning(call, "job", jobId);
     found(await findJob(sql, tenantId, jobId), "job", jobId);
-    if (!(await requestCancel(sql, tenantId, jobId))) throw new InputError("job.finished", `The job ${jobId} is finished`);
+    if (!(await requestCancel(sql, tenantId, jobId)))
+      throw new InputError("job.finished", `The job ${jobId} is finished`);
     // Where nothing runs any more there is nobody left who would close it.
-    const closed = await closeJobs(sql, { job: { tenantId, jobId }, embeddingDeadlineSeconds: config.embeddings.deadlineSeconds });
+    const closed = await closeJobs(sql, {
+      job: { tenantId, jobId },
+      embeddingDeadlineSeconds: config.embeddings.deadlineSeconds,
+    });
     for (const summary of closed) call.log.info({ event: "sync_summary", ...summary }, "sync_summary");
     wake.ring();
     return jobAnswer(found(await findJob(sql, tenantId, jobId), "job", jobId));
@@ -176,7 +185,8 @@ const retry = jsonRoute({
     const tenantId = await tenantOwning(call, "job", jobId);
     found(await findJob(sql, tenantId, jobId), "job", jobId);
     const again = await retryFailed(sql, tenantId, jobId);
-    if (again === null) throw new InputError("job.nothing_to_retry", `The job ${jobId} is not finished or has no failed item`);
+    if (again === null)
+      throw new InputError("job.nothing_to_retry", `The job ${jobId} is not finished or has no failed item`);
     wake.ring();
     return { job_id: jobId, job_status: "processing" as const, items_retried: again };
   },

@@ -39,20 +39,29 @@ export function describeApi(routes: readonly Route[], version: string): Json {
 }
 
 function operationOf(route: Route): Json {
-  const failure = { description: "What went wrong", content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } };
+  const failure = {
+    description: "What went wrong",
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+  };
   return {
     summary: route.summary,
     tags: [route.tag],
     ...(route.access === "public" ? { security: [] } : { description: `Needs a token of scope ${route.access}.` }),
     parameters: [...parametersOf(route.params, "path"), ...parametersOf(route.query, "query")],
-    ...(route.body ? { requestBody: { required: true, content: { [route.bodyType]: { schema: schemaOf(route.body, "input") } } } } : {}),
+    ...(route.body
+      ? { requestBody: { required: true, content: { [route.bodyType]: { schema: schemaOf(route.body, "input") } } } }
+      : {}),
     responses: { [route.status]: answerOf(route), default: failure },
   };
 }
 
 function answerOf({ produces }: Route): Json {
   if (produces === null) return { description: "Done" };
-  if ("schema" in produces) return { description: "The answer", content: { "application/json": { schema: schemaOf(produces.schema, "output") } } };
+  if ("schema" in produces)
+    return {
+      description: "The answer",
+      content: { "application/json": { schema: schemaOf(produces.schema, "output") } },
+    };
   const schema = produces.mediaType.startsWith("text/") ? { type: "string" } : { type: "string", format: "binary" };
   return { description: "The content", content: { [produces.mediaType]: { schema } } };
 }
@@ -62,7 +71,7 @@ function parametersOf(fields: Fields, place: "path" | "query"): Json[] {
   return Object.entries(fields).map(([name, field]) => {
     const { description, ...schema } = schemaOf(field, "output");
     // The default is written as text, too.
-    if ("default" in schema) schema["default"] = v.parse(field, undefined);
+    if ("default" in schema) schema.default = v.parse(field, undefined);
     return { name, in: place, required: place === "path", ...(description ? { description } : {}), schema };
   });
 }
@@ -73,7 +82,8 @@ function schemaOf(schema: v.GenericSchema, typeMode: "input" | "output"): Json {
     target: "draft-2020-12",
     // Checks across fields have no counterpart; they are told when they fail.
     errorMode: "ignore",
-    overrideSchema: ({ valibotSchema }) => (valibotSchema === instant ? { type: "string", format: "date-time" } : undefined),
+    overrideSchema: ({ valibotSchema }) =>
+      valibotSchema === instant ? { type: "string", format: "date-time" } : undefined,
   });
   return json;
 }

@@ -14,7 +14,8 @@ export function respondError(thrown: unknown, correlationId: string, log: Log): 
   const error = toSluiceError(thrown, "request");
   const status = statusOf(error);
   if (!(error instanceof SluiceError)) log.error({ err: error }, "unexpected error in a request");
-  else if (status >= 500) log.warn({ code: error.code, err_message: error.message, err_cause: causeOf(error) }, "request failed");
+  else if (status >= 500)
+    log.warn({ code: error.code, err_message: error.message, err_cause: causeOf(error) }, "request failed");
   return Response.json(envelope(error, correlationId), { status, headers: headersOf(error, status) });
 }
 
@@ -46,8 +47,9 @@ function headersOf(error: unknown, status: number): Record<string, string> {
     return { "retry-after": String(Math.max(1, Math.ceil((error.until.getTime() - Date.now()) / 1000))) };
   if (error instanceof TransientError) return { "retry-after": String(RETRY_AFTER_SECONDS) };
   if (status === 401) return { "www-authenticate": 'Bearer realm="sluice"' };
-  const allow = error instanceof InputError ? error.details["allow"] : undefined;
+  const allow = error instanceof InputError ? error.details.allow : undefined;
   return Array.isArray(allow) ? { allow: allow.join(", ") } : {};
 }
 
-const causeOf = (error: SluiceError): string | undefined => (error.cause instanceof Error ? error.cause.message : undefined);
+const causeOf = (error: SluiceError): string | undefined =>
+  error.cause instanceof Error ? error.cause.message : undefined;

@@ -65,7 +65,12 @@ interface Taking<P extends Fields, Q extends Fields, B extends v.GenericSchema> 
 }
 
 /** A route that answers JSON of the schema `answer`. */
-export function jsonRoute<A extends v.GenericSchema, P extends Fields = NoFields, Q extends Fields = NoFields, B extends v.GenericSchema = v.GenericSchema<undefined>>(
+export function jsonRoute<
+  A extends v.GenericSchema,
+  P extends Fields = NoFields,
+  Q extends Fields = NoFields,
+  B extends v.GenericSchema = v.GenericSchema<undefined>,
+>(
   spec: Taking<P, Q, B> & {
     status?: 200 | 201 | 202;
     answer: A;
@@ -82,9 +87,11 @@ export function jsonRoute<A extends v.GenericSchema, P extends Fields = NoFields
 }
 
 /** A route whose handler makes the answer itself: bytes of `mediaType`, or with null nothing at all. */
-export function plainRoute<P extends Fields = NoFields, Q extends Fields = NoFields, B extends v.GenericSchema = v.GenericSchema<undefined>>(
-  spec: Taking<P, Q, B> & { mediaType: string | null; handle(call: Call<P, Q, B>): Promise<Response> },
-): Route {
+export function plainRoute<
+  P extends Fields = NoFields,
+  Q extends Fields = NoFields,
+  B extends v.GenericSchema = v.GenericSchema<undefined>,
+>(spec: Taking<P, Q, B> & { mediaType: string | null; handle(call: Call<P, Q, B>): Promise<Response> }): Route {
   const produces: Produces = spec.mediaType === null ? null : { mediaType: spec.mediaType };
   return routeOf(spec, { status: produces ? 200 : 204, produces }, (call) => spec.handle(call));
 }

@@ -8,7 +8,8 @@ import { tenantNamed } from "./tenancy.ts";
 const MODES = ["hybrid", "lexical", "vector"] as const;
 
 /** Values of which any one may hold. */
-const anyOf = <S extends v.GenericSchema>(value: S) => v.optional(v.pipe(v.array(value), v.maxLength(1000, "must have at most 1000 values")));
+const anyOf = <S extends v.GenericSchema>(value: S) =>
+  v.optional(v.pipe(v.array(value), v.maxLength(1000, "must have at most 1000 values")));
 
 const Filters = v.strictObject({
   source_types: anyOf(sourceType),
@@ -47,13 +48,24 @@ export const searchRoute = jsonRoute({
   body: v.strictObject({
     tenant_id: tenantId,
     query: shortText(2000),
-    top_k: v.optional(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, "must be at least 1"), v.maxValue(100, "must be at most 100")), 10),
+    top_k: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer("must be a whole number"),
+        v.minValue(1, "must be at least 1"),
+        v.maxValue(100, "must be at most 100"),
+      ),
+      10,
+    ),
     mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(", ")}`), "hybrid"),
     filters: v.optional(Filters, {}),
   }),
   answer: v.strictObject({
     hits: v.array(Hit),
-    mode: v.pipe(v.picklist(MODES), v.description("lexical when a hybrid search had to do without its embeddings endpoint.")),
+    mode: v.pipe(
+      v.picklist(MODES),
+      v.description("lexical when a hybrid search had to do without its embeddings endpoint."),
+    ),
   }),
   async handle(call) {
     const { deps, body } = call;
@@ -64,7 +76,12 @@ export const searchRoute = jsonRoute({
       call.log.warn({ code: error.code, err_message: error.message }, "search by words alone");
     };
     const { query, top_k: topK, filters } = body;
-    const hits = await deps.search(deps.sql, deps.embedder, { tenantId: tenant, query, topK, mode, filters }, { signal: call.request.signal, onDegraded });
+    const hits = await deps.search(
+      deps.sql,
+      deps.embedder,
+      { tenantId: tenant, query, topK, mode, filters },
+      { signal: call.request.signal, onDegraded },
+    );
     return { hits, mode };
   },
 });

@@ -20,7 +20,10 @@ export interface Server {
   stop(graceMs: number): Promise<void>;
 }
 
-export function startServer(app: { fetch(request: Request): Response | Promise<Response> }, options: ServeOptions): Server {
+export function startServer(
+  app: { fetch(request: Request): Response | Promise<Response> },
+  options: ServeOptions,
+): Server {
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,

@@ -53,7 +53,9 @@ export const syncRoute = jsonRoute({
     const has = new Set<string>(connections.map((connection) => connection.sourceType));
     const missing = body.source_types.filter((type) => !has.has(type));
     if (missing.length > 0)
-      throw new InputError("connector.not_configured", `There is no connection for ${missing.join(", ")}`, { source_types: missing });
+      throw new InputError("connector.not_configured", `There is no connection for ${missing.join(", ")}`, {
+        source_types: missing,
+      });
     const jobId = await enqueueJob(deps.sql, {
       tenantId: tenant,
       jobType: "sync",
@@ -73,8 +75,13 @@ export const syncRoute = jsonRoute({
 });
 
 /** Throws InputError `connection.not_found` for a connection that is named but does not exist. */
-async function connectionsFor(tenant: string, body: SyncRequest, sql: Parameters<typeof connectionsOfJob>[0]): Promise<ConnectionRow[]> {
-  if (body.connection === undefined) return connectionsOfJob(sql, tenant, { source_types: body.source_types, connection_id: null });
+async function connectionsFor(
+  tenant: string,
+  body: SyncRequest,
+  sql: Parameters<typeof connectionsOfJob>[0],
+): Promise<ConnectionRow[]> {
+  if (body.connection === undefined)
+    return connectionsOfJob(sql, tenant, { source_types: body.source_types, connection_id: null });
   const connection = await findConnectionNamed(sql, tenant, body.connection);
   if (connection === null) throw new InputError("connection.not_found", `There is no connection ${body.connection}`);
   return [connection];

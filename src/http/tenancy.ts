@@ -35,7 +35,8 @@ const NOT_FOUND: Record<OwnedKind, ErrorCode> = {
 };
 
 /** Says no more than that the caller can see no such row. */
-export const notFound = (kind: OwnedKind, id: string): InputError => new InputError(NOT_FOUND[kind], `There is no ${kind} ${id}`);
+export const notFound = (kind: OwnedKind, id: string): InputError =>
+  new InputError(NOT_FOUND[kind], `There is no ${kind} ${id}`);
 
 /** The row, or the 404 of its kind. */
 export function found<T>(row: T | null, kind: OwnedKind, id: string): T {

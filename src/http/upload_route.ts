@@ -31,7 +31,12 @@ const PUTS_AT_ONCE = 4;
 
 const UploadFields = v.strictObject({ tenant_id: tenantId });
 
-const UploadedFile = v.strictObject({ name: v.string(), source_id: uuid, size: count, sha256: v.pipe(v.string(), v.hash(["sha256"])) });
+const UploadedFile = v.strictObject({
+  name: v.string(),
+  source_id: uuid,
+  size: count,
+  sha256: v.pipe(v.string(), v.hash(["sha256"])),
+});
 
 interface AcceptedFile extends SpooledFile {
   sourceId: string;
@@ -46,7 +51,10 @@ export const uploadRoute = jsonRoute({
   access: "write",
   multipart: v.strictObject({
     tenant_id: tenantId,
-    file: v.pipe(v.array(v.pipe(v.string(), v.metadata({ format: "binary" }))), v.description("One part for each file, of any name.")),
+    file: v.pipe(
+      v.array(v.pipe(v.string(), v.metadata({ format: "binary" }))),
+      v.description("One part for each file, of any name."),
+    ),
   }),
   status: 202,
   answer: v.strictObject({ ...JobAccepted, files: v.array(UploadedFile) }),
@@ -63,7 +71,11 @@ export const uploadRoute = jsonRoute({
       const fields = check(UploadFields, received.fields, "form");
       const tenant = await tenantNamed(call, fields.tenant_id);
       const files = await Promise.all(received.files.map((file) => accept(file, tenant)));
-      const jobId = await storeAndEnqueue(deps, files, { tenant, caller: call.caller, correlationId: call.correlationId });
+      const jobId = await storeAndEnqueue(deps, files, {
+        tenant,
+        caller: call.caller,
+        correlationId: call.correlationId,
+      });
       deps.wake.ring();
       call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
       return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
@@ -81,7 +93,10 @@ async function accept(file: SpooledFile, tenant: string): Promise<AcceptedFile> 
   const recognised = sniffFormat(bytes, file.name, file.declaredType ?? "");
   if ("unsupported" in recognised) {
     const code = recognised.code === "convert.unsupported_type" ? "upload.unsupported_type" : recognised.code;
-    throw new InputError(code, `${file.name} is ${recognised.unsupported}`, { name: file.name, supported: Object.keys(FORMATS) });
+    throw new InputError(code, `${file.name} is ${recognised.unsupported}`, {
+      name: file.name,
+      supported: Object.keys(FORMATS),
+    });
   }
   return { ...file, format: recognised.format, sourceId: sourceIdOf(tenant, SOURCE_TYPE, `upload://${file.name}`) };
 }
@@ -136,7 +151,12 @@ async function putAll(deps: AppDeps, files: AcceptedFile[], tenant: string, crea
       files.slice(start, start + PUTS_AT_ONCE).map(async (file) => {
         const sourceVersionId = versionIdOf(file.sourceId, file.sha256, CONVERTER_VERSION);
         const key = rawKey({ tenantId: tenant, sourceId: file.sourceId, sourceVersionId });
-        const put = await deps.objects.putNew("raw", key, { file: file.path, size: file.size }, "application/octet-stream");
+        const put = await deps.objects.putNew(
+          "raw",
+          key,
+          { file: file.path, size: file.size },
+          "application/octet-stream",
+        );
         if (put.created) created.push(put.uri);
         return put.uri;
       }),

@@ -19,6 +19,8 @@ const TS_RANK_K = 0.645;
 /** Chunks that terms of known rarity may select, by estimate; and at most, whatever the estimate. */
 const CANDIDATES = 4_000;
 const MAX_CANDIDATES = 12_000;
+/** Of chunks that have common terms only, beside those with rare ones. */
+const FILLING_CANDIDATES = 2_000;
 /** Where rarity is counted among the candidates, all that match are needed. */
 const MAX_COUNTED_CANDIDATES = 20_000;
 
@@ -27,20 +29,20 @@ const MAX_COUNTED_CANDIDATES = 20_000;
  * @param join what restricts a row `f` of chunk_fts to visible documents; empty for none
  */
 export function lexicalTables(plan: QueryPlan, tenant: string, join: string, depth: number, text: SqlText): string {
-  const counted = plan.wordsPerChunk === null;
-  const limit = counted ? MAX_COUNTED_CANDIDATES : MAX_CANDIDATES;
-  const branches = plan.configs.map((config) => {
-    const anyOf = text.parameter(selection(plan, config), "tsquery");
+  const branches = plan.configs.flatMap((config) => {
     const ranks = plan.terms.map((term, i) => {
       const tsquery = term.tsqueries.get(config);
       const rank = tsquery ? `ts_rank('{1,1,1,1}', f.tsv, ${text.parameter(tsquery, "tsquery")})` : "0::real";
       return `${rank} AS s${i}`;
     });
-    return `(
+    return selections(plan, config).map(
+      ({ tsquery, except, limit }) => `(
       SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
       FROM chunk_fts f${join}
-      WHERE f.tenant_id = ${tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${anyOf}
-      LIMIT ${limit})`;
+      WHERE f.tenant_id = ${tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
+        ${except ? `AND NOT f.tsv @@ ${text.parameter(except, "tsquery")}` : ""}
+      LIMIT ${limit})`,
+    );
   });
   return `candidates AS MATERIALIZED (${branches.join(" UNION ALL ")}
     ), rarity AS MATERIALIZED (${rarity(plan, text)}
@@ -82,11 +84,18 @@ function termScore(i: number): string {
 /** A bare 1.5 would make the whole formula one of numeric, which takes longer than all the rest. */
 const float = (value: number): string => `'${value}'::float8`;
 
+interface Selection {
+  tsquery: string;
+  /** What another selection has already. */
+  except?: string;
+  limit: number;
+}
+
 /** Which chunks are candidates: rarest terms first until they select enough, then common ones in conjunction. */
-function selection(plan: QueryPlan, config: string): string {
+function selections(plan: QueryPlan, config: string): Selection[] {
   const terms = plan.terms.filter((term) => term.tsqueries.has(config));
-  const tsqueryOf = (term: QueryTerm): string => `(${term.tsqueries.get(config)})`;
-  if (plan.wordsPerChunk === null) return terms.map(tsqueryOf).join(" | ");
+  const anyOf = (some: QueryTerm[]): string => some.map((term) => `(${term.tsqueries.get(config)})`).join(" | ");
+  if (plan.wordsPerChunk === null) return [{ tsquery: anyOf(terms), limit: MAX_COUNTED_CANDIDATES }];
 
   const byRarity = [...terms].sort((a, b) => (a.chunks ?? 0) - (b.chunks ?? 0));
   const alone: QueryTerm[] = [];
@@ -95,14 +104,17 @@ function selection(plan: QueryPlan, config: string): string {
     selected += byRarity[0]!.chunks ?? 0;
     alone.push(byRarity.shift()!);
   }
-  const together: QueryTerm[] = [];
+  const rare: Selection[] = alone.length > 0 ? [{ tsquery: anyOf(alone), limit: MAX_CANDIDATES }] : [];
+  if (byRarity.length === 0) return rare;
+
+  const together: string[] = [];
   let share = 1;
   for (const term of byRarity) {
-    together.push(term);
+    together.push(`(${term.tsqueries.get(config)})`);
     share *= Math.min(1, (term.chunks ?? 0) / plan.chunks);
     if (share * plan.chunks <= CANDIDATES / 2) break;
   }
-  const parts = alone.map(tsqueryOf);
-  if (together.length > 0 && (alone.length === 0 || share * plan.chunks <= CANDIDATES)) parts.push(`(${together.map(tsqueryOf).join(" & ")})`);
-  return parts.join(" | ");
+  // With few rare chunks any of the common ones fill the list; with none, they are all there is to rank.
+  const limit = alone.length > 0 ? FILLING_CANDIDATES : MAX_CANDIDATES;
+  return [...rare, { tsquery: together.join(" & "), limit, ...(alone.length > 0 ? { except: anyOf(alone) } : {}) }];
 }

@@ -54,7 +54,7 @@ interface ConfigRow {
 export async function planQuery(sql: Sql | TransactionSql, tenantId: string, query: string): Promise<QueryPlan> {
   const { words, names } = queryWords(query);
   const rows = await sql.unsafe<ConfigRow[]>(STATEMENT, [tenantId, words, [...words, ...names], COUNTED_CHUNKS + 1], { prepare: true });
-  const chunks = Math.max(rows[0]?.counted ?? 0, ...[rows.reduce((sum, row) => sum + (row.chunks ?? 0), 0)]);
+  const chunks = Math.max(rows[0]?.counted ?? 0, rows.reduce((sum, row) => sum + (row.chunks ?? 0), 0));
   const known = chunks > COUNTED_CHUNKS && rows.every((row) => row.sampled !== null);
   const terms = dropForeignStopWords(rows, termsOf(words, names, rows, known), words);
   return {
@@ -142,7 +142,8 @@ WITH RECURSIVE used AS (
           ORDER BY d.fts_config LIMIT 1)
   FROM used WHERE used.fts_config IS NOT NULL
 ), configs AS (
-  SELECT DISTINCT coalesce(p.cfgname::text, 'simple') AS fts_config
+  -- Names of catalogs have a collation of their own, which no index of ours has.
+  SELECT DISTINCT coalesce(p.cfgname::text COLLATE "default", 'simple') AS fts_config
   FROM used LEFT JOIN pg_ts_config p ON p.cfgname = used.fts_config AND p.cfgnamespace = 'pg_catalog'::regnamespace
   WHERE used.fts_config IS NOT NULL
 ), stemmed AS (
@@ -153,11 +154,17 @@ WITH RECURSIVE used AS (
 SELECT configs.fts_config, s.chunks::float8 AS chunks, s.sampled::float8 AS sampled, s.words_per_chunk::float8 AS words_per_chunk,
   coalesce(stemmed.lexemes, '[]') AS lexemes,
   coalesce((
-    SELECT jsonb_object_agg(l.lexeme, l.share) FROM lexeme_stats l
-    WHERE l.tenant_id = $1::uuid AND l.fts_config = configs.fts_config AND l.lexeme = ANY (
-      $3::text[] || ARRAY(SELECT jsonb_array_elements_text(word) FROM jsonb_array_elements(stemmed.lexemes) AS word))
+    SELECT jsonb_object_agg(lexeme, share) FROM (
+      SELECT lexeme, (SELECT l.share FROM lexeme_stats l
+        WHERE l.tenant_id = $1::uuid AND l.fts_config = configs.fts_config AND l.lexeme = wanted.lexeme) AS share
+      FROM (
+        SELECT unnest($3::text[]) AS lexeme UNION
+        SELECT jsonb_array_elements_text(word) FROM jsonb_array_elements(stemmed.lexemes) AS word
+      ) AS wanted
+    ) AS found WHERE share IS NOT NULL
   ), '{}') AS shares,
-  (SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE tenant_id = $1::uuid LIMIT $4::int) AS bounded)::int AS counted,
+  CASE WHEN s.chunks > $4::int THEN $4::int
+    ELSE (SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE tenant_id = $1::uuid LIMIT $4::int) AS bounded)::int END AS counted,
   EXISTS (SELECT 1 FROM documents WHERE tenant_id = $1::uuid AND hidden) AS some_hidden
 FROM configs
 LEFT JOIN stemmed USING (fts_config)

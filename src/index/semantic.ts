@@ -30,7 +30,7 @@ export function semanticTable(query: SemanticQuery, tenant: string, join: string
   return `nearest AS MATERIALIZED (
       SELECT v.chunk_id, ${distance} AS distance
       FROM chunk_vectors v${join}
-      WHERE v.tenant_id = ${tenant} AND v.embedding_model = ${text.parameter(query.model, "text")}${query.indexed ? "" : ` AND v.embedding_dim = ${size}`}
+      WHERE v.tenant_id = ${tenant} AND v.embedding_model = ${text.parameter(query.model, "text")} AND v.embedding_dim = ${size}
       ORDER BY ${distance} LIMIT ${depth}
     ), semantic AS (
       SELECT chunk_id, (1 - distance)::float8 AS score, row_number() OVER (ORDER BY distance, chunk_id) AS rank

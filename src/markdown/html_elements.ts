@@ -85,7 +85,9 @@ const table: Handler = (walk, element, name) => {
   return () => {
     builder.flush();
     tables.pop();
-    if (!isText && node.firstChild) builder.append(node);
+    // A grid of empty cells tells nobody anything.
+    const filled = node.childNodes.some((row) => row.childNodes.some((cell) => cell.firstChild));
+    if (!isText && filled) builder.append(node);
   };
 };
 

@@ -21,7 +21,8 @@ const ACTIVE_HINT =
 /** An address that hides letters by entities or escapes, or an attribute value with a tab or line end in it. */
 const HIDDEN_SCHEME = /(?:\]\(|\]:|=)[\s<"']*[^\s<>"'=)]*(?:&(?:#|colon;|tab;|newline;|shy;)|\\:)|=["'][^"']*[\t\n]/i;
 
-const BAD_SCHEME = /^(?:(?:java|vb|live|j)script|mocha|data):/;
+const BAD_SCHEMES = ["javascript:", "vbscript:", "livescript:", "jscript:", "mocha:", "data:"];
+const BAD_SCHEME = new RegExp(`^(?:${BAD_SCHEMES.join("|")})`);
 const EMBEDDED_DATA = /^data:(?=[a-z0-9.+-]+\/|[;,])/;
 
 /** What a browser makes of an address: entities and escapes resolved, blanks and controls dropped. */
@@ -117,7 +118,7 @@ function changeAngle(text: string, at: number, counter: Counter): Change | "uncl
     return inert === null ? null : { start: at, end: autolink.lastIndex, text: `<${inert}>` };
   }
   if (!/[a-z/]/i.test(text[at + 1] ?? "")) return null;
-  const end = tagEnd(text, at);
+  const end = text.indexOf(">", at) < 0 ? -1 : tagEnd(text, at);
   if (end < 0) return "unclosed";
   // What is no tag after all may hold a link.
   const tag = disarmTag(text.slice(at, end), counter).replace(/\]([(:])(\s*)([^\s)]+)/g, (whole, open: string, blank: string, address: string) => {
@@ -127,8 +128,16 @@ function changeAngle(text: string, at: number, counter: Counter): Change | "uncl
   return { start: at, end, text: tag };
 }
 
+/** Whether an address that starts so can be a bad one; a cheap look, since every bracket of a text may come here. */
+function startsBadly(head: string): boolean {
+  if (!/^[\s<>]*(?:[jvlmd&\\]|$)/i.test(head)) return false;
+  const plain = plainAddress(head.replace(/^[\s<>]+/, ""));
+  return BAD_SCHEME.test(plain) || BAD_SCHEMES.some((scheme) => scheme.startsWith(plain));
+}
+
 /** The target after `](` or `]:`. */
 function changeTarget(text: string, from: number, counter: Counter): Change | null {
+  if (!startsBadly(text.slice(from, from + 200))) return null;
   const target = /[ \t\n>]*(?:<([^<>\n]*)>|([^\s<]\S*))/y;
   target.lastIndex = from;
   const found = target.exec(text);
@@ -209,7 +218,7 @@ function tagEnd(text: string, at: number): number {
     }
     if (char === "\n") lineStart = true;
     else if (char !== " " && char !== ">") lineStart = false;
-    if (!/\s/.test(char)) afterEquals = char === "=";
+    if (char !== " " && char !== "\n" && char !== "\t") afterEquals = char === "=";
   }
   return -1;
 }

@@ -74,7 +74,16 @@ function cleanCharacters(markdown: string, warnings: WarningCounter): string {
     if (overrides) warnings.add("bidi_overrides_removed", "Characters that override the direction of text were removed.", overrides);
   }
   // Everything below U+0300 is its own composed form.
-  return /[\u0300-\uffff]/.test(text) ? text.normalize("NFC") : text;
+  return /[\u0300-\uffff]/.test(text) ? limitMarks(text).normalize("NFC") : text;
+}
+
+/**
+ * Ordering a run of combining marks takes quadratic time, so longer runs are divided as Unicode's stream-safe text
+ * format does (UAX #15, D4): no language stacks thirty marks.
+ */
+function limitMarks(text: string): string {
+  const tooMany = /(?:(?!\u034f)\p{M}){31}/u;
+  return tooMany.test(text) ? text.replace(/(?:(?!\u034f)\p{M}){30}(?=(?!\u034f)\p{M})/gu, "$&\u034f") : text;
 }
 
 const UNTIDY = /[ \t]\n|[ \t]$|\n\n\n/;

@@ -55,17 +55,20 @@ export async function listDocuments(
     filters.externalRefPrefix === null ? null : sql`starts_with(external_ref, ${filters.externalRefPrefix})`,
     filters.title === null ? null : sql`strpos(lower(title), lower(${filters.title})) > 0`,
     filters.includeHidden ? null : sql`NOT hidden`,
-    createdAt === null ? null : sql`(created_at, document_id) < (${createdAt}::timestamptz, ${id}::uuid)`,
+    createdAt === null ? null : sql`(created_at, document_id) < (${createdAt}::text::timestamptz, ${id}::uuid)`,
   ];
-  const where = conditions.filter((condition) => condition !== null).map((condition) => sql`AND ${condition}`);
+  const where = conditions
+    .filter((condition) => condition !== null)
+    .reduce((all, condition) => sql`${all} AND ${condition}`, sql`tenant_id = ${tenantId}`);
   return sql<(DocumentRow & { exact_created_at: string })[]>`
-    SELECT ${columns(sql)}, ${exactTime(sql, "created_at")} AS exact_created_at FROM documents
-    WHERE tenant_id = ${tenantId} ${where}
+    SELECT ${columns(sql)}, ${exactTime(sql, "created_at")} AS exact_created_at FROM documents WHERE ${where}
     ORDER BY created_at DESC, document_id DESC LIMIT ${wanted.limit}`;
 }
 
 export async function findDocument(sql: Sql, tenantId: string, documentId: string): Promise<DocumentRow | null> {
-  const [row] = await sql<DocumentRow[]>`SELECT ${columns(sql)} FROM documents WHERE tenant_id = ${tenantId} AND document_id = ${documentId}`;
+  const [row] = await sql<
+    DocumentRow[]
+  >`SELECT ${columns(sql)} FROM documents WHERE tenant_id = ${tenantId} AND document_id = ${documentId}`;
   return row ?? null;
 }
 
@@ -102,7 +105,7 @@ export async function listVersions(
     SELECT ${versionColumns(sql)}, ${exactTime(sql, "v.created_at")} AS exact_created_at
     FROM documents d JOIN source_versions v ON v.tenant_id = d.tenant_id AND v.source_id = d.source_id
     WHERE d.tenant_id = ${document.tenantId} AND d.document_id = ${document.documentId}
-      AND (${createdAt}::timestamptz IS NULL OR (v.created_at, v.source_version_id) < (${createdAt}::timestamptz, ${id}::uuid))
+      AND (${createdAt}::text::timestamptz IS NULL OR (v.created_at, v.source_version_id) < (${createdAt}::text::timestamptz, ${id}::uuid))
     ORDER BY v.created_at DESC, v.source_version_id DESC LIMIT ${wanted.limit}`;
 }
 

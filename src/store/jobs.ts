@@ -31,12 +31,17 @@ const columns = (sql: Sql) => sql`
   items_skipped_incremental::float8, items_skipped::float8, items_ingested::float8, items_failed::float8, items_canceled::float8,
   items_open::float8, chunks::float8, vectors_embedded::float8, vectors_reused::float8, vectors_pending::float8, links::float8`;
 
-/** A timestamp as text that loses none of its microseconds, unlike a Date. */
+/**
+ * A timestamp as text that loses none of its microseconds. On its way back it must be cast `::text::timestamptz`: the
+ * driver turns a parameter of type timestamptz into a Date, which has only milliseconds.
+ */
 export const exactTime = (sql: Sql, column: string) =>
   sql`to_char(${sql(column)} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 export async function findJob(sql: Sql, tenantId: string, jobId: string): Promise<JobRow | null> {
-  const [row] = await sql<JobRow[]>`SELECT ${columns(sql)} FROM ingest_jobs WHERE tenant_id = ${tenantId} AND job_id = ${jobId}`;
+  const [row] = await sql<
+    JobRow[]
+  >`SELECT ${columns(sql)} FROM ingest_jobs WHERE tenant_id = ${tenantId} AND job_id = ${jobId}`;
   return row ?? null;
 }
 
@@ -50,7 +55,7 @@ export async function listJobs(
   return sql<(JobRow & { exact_created_at: string })[]>`
     SELECT ${columns(sql)}, ${exactTime(sql, "created_at")} AS exact_created_at FROM ingest_jobs
     WHERE tenant_id = ${tenantId} AND (${wanted.status}::text IS NULL OR job_status = ${wanted.status})
-      AND (${createdAt}::timestamptz IS NULL OR (created_at, job_id) < (${createdAt}::timestamptz, ${id}::uuid))
+      AND (${createdAt}::text::timestamptz IS NULL OR (created_at, job_id) < (${createdAt}::text::timestamptz, ${id}::uuid))
     ORDER BY created_at DESC, job_id DESC LIMIT ${wanted.limit}`;
 }
 

@@ -35,13 +35,18 @@ export function createSecretBox(secretKey: string): SecretBox {
       try {
         const bytes = Buffer.from(sealed);
         const tagAt = bytes.length - TAG_BYTES;
-        const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+        const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES), {
+          authTagLength: TAG_BYTES,
+        });
         decipher.setAAD(about(connectionId)).setAuthTag(bytes.subarray(tagAt));
         const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()]).toString();
         return v.parse(Secrets, JSON.parse(text));
       } catch {
         // Without the cause, which may quote what was decrypted.
-        throw new PermanentError("connector.secrets_unreadable", `The secrets of connection ${connectionId} cannot be decrypted`);
+        throw new PermanentError(
+          "connector.secrets_unreadable",
+          `The secrets of connection ${connectionId} cannot be decrypted`,
+        );
       }
     },
   };

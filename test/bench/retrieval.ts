@@ -4,11 +4,13 @@
  *
  *   TEST_DATABASE_URL=… bun test/bench/retrieval.ts FOLDER
  */
+import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
+import { migrate } from "../../src/db/migrate.ts";
 import { createEmbedder } from "../../src/embed/provider.ts";
 import { type SearchMode, search } from "../../src/index/search.ts";
 import { insertVectors } from "../../src/index/write_vectors.ts";
-import { createDatabase } from "../index/database.ts";
-import { seedDocuments, seedTenant } from "../index/seed.ts";
+import { seedDocuments } from "../index/seed.ts";
+import { createDatabase, newTenant } from "../support/database.ts";
 
 interface Line {
   id: string;
@@ -27,10 +29,13 @@ for (const line of await readLines("qrels.tsv")) {
   relevance.set(query, (relevance.get(query) ?? new Map()).set(document, Number(grade)));
 }
 
-const database = await createDatabase("sluice_search_bench");
-const { sql } = database;
+const server = process.env["TEST_DATABASE_URL"];
+if (!server) throw new Error("TEST_DATABASE_URL is not set");
+const database = await createDatabase(server);
+const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice bench" });
+await migrate(sql);
 const embedder = createEmbedder({ provider: "hash" });
-const tenantId = await seedTenant(sql, "bench");
+const tenantId = await newTenant(sql);
 const chunks = await seedDocuments(
   sql,
   tenantId,
@@ -76,5 +81,5 @@ for (const mode of ["lexical", "vector", "hybrid"] satisfies SearchMode[]) {
   const of = (sum: number): string => (sum / judged.length).toFixed(4);
   console.log(`${mode.padEnd(8)} nDCG@10 ${of(gain)}  Recall@10 ${of(recall)}  p50 ${at(0.5)} ms  p95 ${at(0.95)} ms  (${judged.length} queries)`);
 }
-if (!process.argv.includes("--keep")) await database.drop();
-process.exit(0);
+await endDatabase(sql, 1);
+await database.close();

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import { type EmbeddedDatabase, startEmbedded } from "../../src/db/embedded/embedded.ts";
 import { lockDataDir } from "../../src/db/embedded/lock.ts";
 import { isTransientDatabaseError } from "../../src/db/sqlstate.ts";
-import { errorOf, freshDir, preparedDir, spawnThread, startPrepared } from "./embedded_fixture.ts";
+import { errorOf, freshDir, preparedDir, spawnThread, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -76,8 +76,7 @@ describe("the embedded database", () => {
 
   test("puts its socket elsewhere when the path of the data directory is too long for one", async () => {
     const dataDir = join(freshDir(), "d".repeat(100));
-    cpSync(await preparedDir(), dataDir, { recursive: true });
-    const database = keep(await startPrepared({ dataDir }));
+    const database = keep(await startFresh({ dataDir }));
     expect(database.target.path.length).toBeLessThan(104);
     const sql = connectDatabase(database.target, { max: 1, applicationName: "test" });
     const [row] = await sql`SELECT 1 AS n`;
@@ -89,7 +88,7 @@ describe("the embedded database", () => {
 
   test("comes back by itself when Postgres dies: clients see transient errors, what was committed is there", async () => {
     const crash = Promise.withResolvers<Error>();
-    const database = keep(await startPrepared({ onCrash: crash.resolve }));
+    const database = keep(await startFresh({ onCrash: crash.resolve }));
     const sql = connectDatabase(database.target, { max: 2, applicationName: "test" });
     await sql`CREATE TABLE survivors AS SELECT 7 AS n`;
     // Overflows the stack of the thread.
@@ -108,8 +107,8 @@ describe("the embedded database", () => {
   });
 
   test("stops while clients are busy: what was acknowledged is there, what was not is not half there", async () => {
-    const dataDir = await preparedDir();
-    const database = keep(await startPrepared({ dataDir }));
+    const dataDir = freshDir();
+    const database = keep(await startFresh({ dataDir }));
     const sql = connectDatabase(database.target, { max: 4, applicationName: "test", connectTimeoutSeconds: 1 });
     await sql`CREATE TABLE pairs (id int8 GENERATED ALWAYS AS IDENTITY, token text)`;
     const acknowledged: string[] = [];
@@ -130,7 +129,7 @@ describe("the embedded database", () => {
     await database.stop();
     await endDatabase(sql, 1);
     await writers;
-    const again = keep(await startPrepared({ dataDir }));
+    const again = keep(await startFresh({ dataDir }));
     const reader = connectDatabase(again.target, { max: 1, applicationName: "test" });
     const found = await reader<{ token: string; n: number }[]>`SELECT token, count(*) AS n FROM pairs GROUP BY token`;
     expect(found.filter((row) => row.n !== 2)).toEqual([]);
@@ -142,7 +141,7 @@ describe("the embedded database", () => {
 
 describe("the lock of a data directory", () => {
   test("keeps a second process out, naming the first, and is free the moment the first is killed", async () => {
-    const dataDir = await preparedDir();
+    const dataDir = freshDir();
     const { child, lines } = startChild(dataDir, "hold");
     expect((await lines.next()).value).toBe("ready");
     const error = await errorOf(startEmbedded({ dataDir, spawnThread }));
@@ -163,7 +162,7 @@ describe("the lock of a data directory", () => {
 
 describe("kill -9 under load", () => {
   test("loses no acknowledged row and leaves a database that opens", async () => {
-    const dataDir = await preparedDir();
+    const dataDir = freshDir();
     const acknowledged: number[] = [];
     for (let round = 0; round < 3; round++) {
       const { child, lines } = startChild(dataDir, "write", String(round * 1_000_000));
@@ -175,7 +174,7 @@ describe("kill -9 under load", () => {
       }
       await child.exited;
     }
-    const database = keep(await startPrepared({ dataDir }));
+    const database = keep(await startFresh({ dataDir }));
     const sql = connectDatabase(database.target, { max: 1, applicationName: "test" });
     const rows = await sql<{ id: number }[]>`SELECT id FROM acknowledged WHERE length(payload) = id % 3000`;
     const found = new Set(rows.map((row) => row.id));

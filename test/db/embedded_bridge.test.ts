@@ -3,14 +3,14 @@ import { connect, type Socket } from "node:net";
 import type { Sql } from "postgres";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import type { EmbeddedDatabase } from "../../src/db/embedded/embedded.ts";
-import { errorOf, startPrepared } from "./embedded_fixture.ts";
+import { errorOf, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
 
 let database: EmbeddedDatabase;
 let sql: Sql;
 beforeAll(async () => {
-  database = await startPrepared({ idleInTransactionMs: 700 });
+  database = await startFresh({ idleInTransactionMs: 700 });
   sql = connectDatabase(database.target, { max: 4, applicationName: "test" });
 });
 afterAll(async () => {

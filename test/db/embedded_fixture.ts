@@ -1,8 +1,5 @@
-/**
- * Data directories for tests of the embedded database. Creating one takes seconds, so it is done once per run of the
- * tests and copied.
- */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+/** Data directories and helpers for tests of the embedded database. */
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedDatabase, type EmbeddedOptions, startEmbedded } from "../../src/db/embedded/embedded.ts";
@@ -11,7 +8,6 @@ export const spawnThread = () => new Worker(new URL("../../src/db/embedded/threa
 
 const root = mkdtempSync(join(tmpdir(), "sluice-embedded-test-"));
 process.on("exit", () => rmSync(root, { recursive: true, force: true }));
-let template: Promise<string> | undefined;
 let copies = 0;
 
 /** A path in the folder of this run; nothing is there yet. */
@@ -20,23 +16,16 @@ export function freshDir(name = "data"): string {
   return join(root, `${name}-${copies}`);
 }
 
-/** A data directory with an empty database in it. */
-export async function preparedDir(): Promise<string> {
-  template ??= (async () => {
-    const directory = freshDir("template");
-    const database = await startEmbedded({ dataDir: directory, spawnThread, durable: false });
-    await database.stop();
-    return directory;
-  })();
-  const copy = freshDir();
-  cpSync(await template, copy, { recursive: true });
-  return copy;
+/** A data directory with an empty database in it, closed. */
+export async function preparedDir(dataDir = freshDir()): Promise<string> {
+  const database = await startEmbedded({ dataDir, spawnThread, durable: false });
+  await database.stop();
+  return dataDir;
 }
 
 /** A running database in a directory of its own. */
-export async function startPrepared(options: Partial<EmbeddedOptions> = {}): Promise<EmbeddedDatabase> {
-  const dataDir = options.dataDir ?? (await preparedDir());
-  return startEmbedded({ spawnThread, durable: false, ...options, dataDir });
+export function startFresh(options: Partial<EmbeddedOptions> = {}): Promise<EmbeddedDatabase> {
+  return startEmbedded({ dataDir: freshDir(), spawnThread, durable: false, ...options });
 }
 
 /** What the promise rejects with. */

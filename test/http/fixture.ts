@@ -12,10 +12,13 @@ import { HashEmbedder } from "../../src/embed/hash.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { AppDeps } from "../../src/http/app_deps.ts";
 import { search } from "../../src/index/search.ts";
-import { openObjectStore, type ObjectStore } from "../../src/store/objects.ts";
+import { type ObjectStore, openObjectStore } from "../../src/store/objects.ts";
 import { createTenant } from "../../src/store/tenants.ts";
 import { createToken } from "../../src/store/tokens.ts";
 import { emptyDatabase } from "../support/database.ts";
+
+/** For hooks: the embedded database takes seconds to start on a busy machine. */
+export const START_MS = 60_000;
 
 export interface Answer {
   status: number;
@@ -30,7 +33,12 @@ export interface Answer {
 
 /** Follows a dotted path through objects and arrays. */
 export function pick(value: unknown, path: string): unknown {
-  return path.split(".").reduce<unknown>((inner, key) => (inner === null || typeof inner !== "object" ? undefined : Reflect.get(inner, key)), value);
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (inner, key) => (inner === null || typeof inner !== "object" ? undefined : Reflect.get(inner, key)),
+      value,
+    );
 }
 
 export function answerOf(status: number, headers: Headers, text: string): Answer {
@@ -69,7 +77,11 @@ export interface SendOptions {
 export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> = () => ({})): Promise<Fixture> {
   const { sql } = await emptyDatabase();
   const dir = await mkdtemp(join(tmpdir(), "sluice-http-"));
-  const config = readConfig("info", { DATA_DIR: join(dir, "data"), UPLOAD_MAX_BYTES: "1000000", UPLOAD_MAX_FILES: "5" });
+  const config = readConfig("info", {
+    DATA_DIR: join(dir, "data"),
+    UPLOAD_MAX_BYTES: "1000000",
+    UPLOAD_MAX_FILES: "5",
+  });
   const objects = await openObjectStore({ kind: "local", root: join(dir, "objects") });
   const logged: Record<string, unknown>[] = [];
   let rung = 0;
@@ -79,7 +91,10 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
     objects,
     embedder: new HashEmbedder(),
     wake: { ring: () => void rung++ },
-    log: pino({ level: "debug" }, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
+    log: pino(
+      { level: "debug" },
+      { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
+    ),
     search,
     validateConnectionConfig: () => {},
   };
@@ -101,7 +116,7 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
     async send(method, path, options = {}) {
       const headers: Record<string, string> = { ...options.headers };
       const token = options.token === undefined ? tokens.write : options.token;
-      if (token !== null) headers["authorization"] ??= `Bearer ${token}`;
+      if (token !== null) headers.authorization ??= `Bearer ${token}`;
       if (options.json !== undefined) headers["content-type"] ??= "application/json";
       const body = options.json === undefined ? options.body : JSON.stringify(options.json);
       const response = await app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });

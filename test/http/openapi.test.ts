@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createFixture, type Fixture, pick } from "./fixture.ts";
+import { createFixture, type Fixture, pick, START_MS } from "./fixture.ts";
 
 let f: Fixture;
 beforeAll(async () => {
   f = await createFixture();
-});
+}, START_MS);
 afterAll(() => f.stop());
 
 const METHODS = ["GET", "POST", "PATCH", "DELETE"];
@@ -32,7 +32,10 @@ test("requests, parameters and answers are described by the schemas that check t
               type: "object",
               additionalProperties: false,
               required: ["tenant_id", "source_types"],
-              properties: { tenant_id: { type: "string", format: "uuid" }, force_reindex: { type: "boolean", default: false } },
+              properties: {
+                tenant_id: { type: "string", format: "uuid" },
+                force_reindex: { type: "boolean", default: false },
+              },
             },
           },
         },
@@ -48,8 +51,13 @@ test("requests, parameters and answers are described by the schemas that check t
     schema: { type: "integer", minimum: 1, maximum: 500, default: 50 },
   });
   const job = paths["/v1/jobs/{id}"];
-  expect(pick(job, "get.parameters")).toMatchObject([{ name: "id", in: "path", required: true, schema: { format: "uuid" } }]);
-  expect(pick(job, "get.responses.200.content.application/json.schema.properties.created_at")).toEqual({ type: "string", format: "date-time" });
+  expect(pick(job, "get.parameters")).toMatchObject([
+    { name: "id", in: "path", required: true, schema: { format: "uuid" } },
+  ]);
+  expect(pick(job, "get.responses.200.content.application/json.schema.properties.created_at")).toEqual({
+    type: "string",
+    format: "date-time",
+  });
 });
 
 test("each protected route says which scope it needs", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { InputError, SnoozeError, TransientError } from "../../src/errors.ts";
-import { createFixture, type Fixture, type SendOptions } from "./fixture.ts";
+import { createFixture, type Fixture, type SendOptions, START_MS } from "./fixture.ts";
 
 let f: Fixture;
 let failure: unknown;
@@ -10,12 +10,16 @@ beforeAll(async () => {
       throw failure;
     },
   }));
-});
+}, START_MS);
 afterAll(() => f.stop());
 
 const SYNC = "/v1/ingest/sources/sync";
-const json = (text: string, headers: Record<string, string> = {}): SendOptions => ({ body: text, headers: { "content-type": "application/json", ...headers } });
-const search = (): Promise<Awaited<ReturnType<Fixture["send"]>>> => f.send("POST", "/v1/search", { json: { tenant_id: f.tenant, query: "x" } });
+const json = (text: string, headers: Record<string, string> = {}): SendOptions => ({
+  body: text,
+  headers: { "content-type": "application/json", ...headers },
+});
+const search = (): Promise<Awaited<ReturnType<Fixture["send"]>>> =>
+  f.send("POST", "/v1/search", { json: { tenant_id: f.tenant, query: "x" } });
 
 describe("a wrong body is refused with a code and the name of the field", () => {
   const T = "0192f000-0000-7000-8000-000000000001";
@@ -39,12 +43,42 @@ describe("a wrong body is refused with a code and the name of the field", () => 
     ["top_k 1.5", "/v1/search", { tenant_id: T, query: "x", top_k: 1.5 }, "top_k"],
     ["an unknown mode", "/v1/search", { tenant_id: T, query: "x", mode: "magic" }, "mode"],
     ["an unknown filter", "/v1/search", { tenant_id: T, query: "x", filters: { author: "me" } }, "filters.author"],
-    ["a time that is none", "/v1/search", { tenant_id: T, query: "x", filters: { updated_after: "0000-01-01T00:00:00Z" } }, "filters.updated_after"],
-    ["a NUL deep within a filter", "/v1/search", { tenant_id: T, query: "x", filters: { languages: ["\0"] } }, "filters.languages.0"],
-    ["a configuration that is no object", "/v1/connections", { tenant_id: T, source_type: types[0], name: "n", config: [] }, "config.kind"],
-    ["a NUL in a key of a configuration", "/v1/connections", { tenant_id: T, source_type: types[0], name: "n", config: { kind: "directory", "a\0": 1 } }, "config"],
-    ["a configuration nested without end", "/v1/connections", { tenant_id: T, source_type: types[0], name: "n", config: { kind: "x", a: nested(2000) } }, "config.a"],
-    ["a name of 201 characters", "/v1/connections", { tenant_id: T, source_type: types[0], name: "n".repeat(201), config: { kind: "x" } }, "name"],
+    [
+      "a time that is none",
+      "/v1/search",
+      { tenant_id: T, query: "x", filters: { updated_after: "0000-01-01T00:00:00Z" } },
+      "filters.updated_after",
+    ],
+    [
+      "a NUL deep within a filter",
+      "/v1/search",
+      { tenant_id: T, query: "x", filters: { languages: ["\0"] } },
+      "filters.languages.0",
+    ],
+    [
+      "a configuration that is no object",
+      "/v1/connections",
+      { tenant_id: T, source_type: types[0], name: "n", config: [] },
+      "config.kind",
+    ],
+    [
+      "a NUL in a key of a configuration",
+      "/v1/connections",
+      { tenant_id: T, source_type: types[0], name: "n", config: { kind: "directory", "a\0": 1 } },
+      "config",
+    ],
+    [
+      "a configuration nested without end",
+      "/v1/connections",
+      { tenant_id: T, source_type: types[0], name: "n", config: { kind: "x", a: nested(2000) } },
+      "config.a",
+    ],
+    [
+      "a name of 201 characters",
+      "/v1/connections",
+      { tenant_id: T, source_type: types[0], name: "n".repeat(201), config: { kind: "x" } },
+      "name",
+    ],
   ];
   test.each(wrong)("%s", async (_name, path, body, field) => {
     const answer = await f.send("POST", path, { json: body });
@@ -74,9 +108,19 @@ describe("what cannot be read is refused before it is looked at", () => {
   const unreadable: [name: string, options: SendOptions, status: number, code: string][] = [
     ["malformed JSON", json('{"tenant_id": '), 400, "request.bad_json"],
     ["no JSON at all", json(""), 400, "request.bad_json"],
-    ["bytes that are no UTF-8", { body: new Uint8Array([0x22, 0xff, 0x22]), headers: { "content-type": "application/json" } }, 400, "request.bad_json"],
+    [
+      "bytes that are no UTF-8",
+      { body: new Uint8Array([0x22, 0xff, 0x22]), headers: { "content-type": "application/json" } },
+      400,
+      "request.bad_json",
+    ],
     ["nesting without end", json("[".repeat(200_000)), 400, "request.bad_json"],
-    ["a form", { body: "a=1", headers: { "content-type": "application/x-www-form-urlencoded" } }, 415, "request.wrong_content_type"],
+    [
+      "a form",
+      { body: "a=1", headers: { "content-type": "application/x-www-form-urlencoded" } },
+      415,
+      "request.wrong_content_type",
+    ],
     ["no content type", { body: new Uint8Array([0x7b, 0x7d]) }, 415, "request.wrong_content_type"],
     ["a large body", json(`"${"x".repeat(1024 * 1024)}"`), 413, "request.too_large"],
     ["a body that announces to be large", json("{}", { "content-length": "9999999" }), 413, "request.too_large"],
@@ -179,10 +223,13 @@ describe("every answer", () => {
     expect(answer.headers.get("x-correlation-id")).toBe("ticket-4711");
   });
 
-  test.each(["a b c d", "<script>", "x".repeat(200), "ab", "{0}"])("a correlation id like %p is replaced", async (id) => {
-    const answer = await f.send("GET", "/healthz", { headers: { "x-request-id": id } });
-    expect(answer.headers.get("x-correlation-id")).toMatch(/^[0-9a-f-]{36}$/);
-  });
+  test.each(["a b c d", "<script>", "x".repeat(200), "ab", "{0}"])(
+    "a correlation id like %p is replaced",
+    async (id) => {
+      const answer = await f.send("GET", "/healthz", { headers: { "x-request-id": id } });
+      expect(answer.headers.get("x-correlation-id")).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
 
   test.each(["/healthz", "/v1/jobs", "/v1/nothing"])("%s carries the security headers", async (path) => {
     const { headers } = await f.send("GET", path);
@@ -192,10 +239,19 @@ describe("every answer", () => {
   });
 
   test("one log line tells method, pattern, status, time, tenant and correlation id, and no query string", async () => {
-    await f.send("GET", "/v1/jobs/0192f000-0000-7000-8000-000000000001?secret=1", { headers: { "x-request-id": "line-0001" } });
-    const lines = f.logged.filter((line) => line["correlation_id"] === "line-0001");
+    await f.send("GET", "/v1/jobs/0192f000-0000-7000-8000-000000000001?secret=1", {
+      headers: { "x-request-id": "line-0001" },
+    });
+    const lines = f.logged.filter((line) => line.correlation_id === "line-0001");
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatchObject({ msg: "request", method: "GET", route: "/v1/jobs/{id}", status: 400, ms: expect.any(Number), tenant_id: f.tenant });
+    expect(lines[0]).toMatchObject({
+      msg: "request",
+      method: "GET",
+      route: "/v1/jobs/{id}",
+      status: 400,
+      ms: expect.any(Number),
+      tenant_id: f.tenant,
+    });
     expect(JSON.stringify(lines)).not.toContain("secret");
     expect(JSON.stringify(f.logged)).not.toContain(f.tokens.write);
   });
@@ -205,16 +261,33 @@ describe("faults of the inside", () => {
   test("an unknown error tells nothing but is logged with its stack", async () => {
     failure = new Error("password=hunter2");
     const answer = await search();
-    expect([answer.status, answer.at("error.code"), answer.at("error.retryable")]).toEqual([500, "internal.unexpected", false]);
+    expect([answer.status, answer.at("error.code"), answer.at("error.retryable")]).toEqual([
+      500,
+      "internal.unexpected",
+      false,
+    ]);
     expect(answer.text).not.toContain("hunter2");
-    const line = f.logged.find((entry) => entry["msg"] === "unexpected error in a request");
-    expect(line).toMatchObject({ correlation_id: answer.at("error.correlation_id"), err: { stack: expect.stringContaining("requests.test.ts") } });
+    const line = f.logged.find((entry) => entry.msg === "unexpected error in a request");
+    expect(line).toMatchObject({
+      correlation_id: answer.at("error.correlation_id"),
+      err: { stack: expect.stringContaining("requests.test.ts") },
+    });
   });
 
   const passing: [name: string, thrown: () => unknown, status: number, code: string][] = [
     ["a transient error", () => new TransientError("objects.unavailable", "down"), 503, "objects.unavailable"],
-    ["a lost connection", () => Object.assign(new Error("write CONNECTION_CLOSED"), { code: "CONNECTION_CLOSED" }), 503, "database.unavailable"],
-    ["a snooze", () => new SnoozeError("connector.unavailable", "later", new Date(Date.now() + 30_000)), 503, "connector.unavailable"],
+    [
+      "a lost connection",
+      () => Object.assign(new Error("write CONNECTION_CLOSED"), { code: "CONNECTION_CLOSED" }),
+      503,
+      "database.unavailable",
+    ],
+    [
+      "a snooze",
+      () => new SnoozeError("connector.unavailable", "later", new Date(Date.now() + 30_000)),
+      503,
+      "connector.unavailable",
+    ],
   ];
   test.each(passing)("%s may be tried again", async (_name, thrown, status, code) => {
     failure = thrown();

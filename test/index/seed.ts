@@ -27,13 +27,7 @@ export interface SeededChunk {
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-export async function seedTenant(sql: Sql, name: string): Promise<string> {
-  const tenantId = crypto.randomUUID();
-  await sql`INSERT INTO tenants (tenant_id, name) VALUES (${tenantId}, ${name})`;
-  return tenantId;
-}
-
-/** Inserts in batches; returns the chunks in order. */
+/** Inserts in batches; returns the chunks in order. Every chunk gets its full-text row, none a vector. */
 export async function seedDocuments(sql: Sql, tenantId: string, documents: SeedDocument[]): Promise<SeededChunk[]> {
   const seeded: SeededChunk[] = [];
   for (let start = 0; start < documents.length; start += 500)

@@ -13,6 +13,7 @@ test("names are kept whole beside their words", () => {
     "std::vector",
     "c++",
     "c#",
+    "cve",
   ]);
   expect(ftsText("mail ops@example.com about https://wiki.example.com/x").names).toContain("ops@example.com");
 });

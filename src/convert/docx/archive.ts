@@ -19,6 +19,8 @@ const END = 0x06054b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 const END_SIZE = 22;
+/** No part that is read may unpack to more than this: 10,000 pages of text stay far below it. */
+const PART_MAX = 64 * 1024 * 1024;
 /** A comment behind the end record is 64 KB at most; some files carry other garbage there. */
 const END_SEARCH = 1 << 20;
 
@@ -49,7 +51,7 @@ export class Archive {
     return this.entries.has(key(name));
   }
 
-  /** The part's bytes, or null if there is none of this name (case does not count, as OPC says). */
+  /** The part's bytes, or null if there is none of this name (case does not count, as OPC says). Throws beyond limits. */
   read(name: string): Uint8Array | null {
     const entry = this.entries.get(key(name));
     return entry ? this.inflate(name, entry) : null;
@@ -110,7 +112,7 @@ export class Archive {
     const packed = this.bytes.subarray(start, start + entry.compressedSize);
     if (packed.length < entry.compressedSize) throw malformed(`${name} is cut off`);
     const data = entry.method === 0 ? packed : this.unpack(name, entry, packed);
-    if (data.length > this.left) throw this.tooManyBytes();
+    if (data.length > Math.min(this.left, PART_MAX)) throw this.tooManyBytes();
     this.left -= data.length;
     return data;
   }
@@ -118,7 +120,7 @@ export class Archive {
   private unpack(name: string, entry: Entry, packed: Uint8Array): Uint8Array {
     if (entry.method !== 8) throw malformed(`${name} is packed with an unknown method`);
     try {
-      return inflateRawSync(packed, { maxOutputLength: Math.max(1, this.left) });
+      return inflateRawSync(packed, { maxOutputLength: Math.max(1, Math.min(this.left, PART_MAX)) });
     } catch (error) {
       if (error instanceof RangeError || (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE")
         throw this.tooManyBytes();

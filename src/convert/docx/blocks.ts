@@ -9,10 +9,11 @@ import { chooseAlternate, type InlineReader } from "./inline.ts";
 import { ListNesting } from "./list_nesting.ts";
 import type { ListItem } from "./numbering.ts";
 import { RunWriter } from "./run_writer.ts";
-import { indentOf, outlineRole, type ParagraphRole, type ParagraphStyle } from "./styles.ts";
+import { indentOf, type ParagraphRole, type ParagraphStyle } from "./styles.ts";
 import { tableXml } from "./tables.ts";
-import { child, childValue, escapeXml, isElement, type XmlElement } from "./xml.ts";
+import { child, childValue, descendants, escapeXml, isElement, type XmlElement } from "./xml.ts";
 
+const BOOKMARK: ReadonlySet<string> = new Set(["w:bookmarkStart"]);
 const TRANSPARENT: ReadonlySet<string> = new Set([
   "w:ins",
   "w:moveTo",
@@ -43,6 +44,10 @@ export class BlockWriter {
   /** A paragraph whose end mark was deleted, or a drop cap: its content belongs to the next paragraph. */
   private pending: RunWriter | null = null;
   private pendingBoxes: XmlElement[] = [];
+  /** Text of the last paragraph: the caption of a table may stand there already. */
+  private lastText = "";
+  /** Names of the bookmarks since the last paragraph. */
+  private bookmarks: string[] = [];
 
   constructor(
     private readonly context: DocxContext,
@@ -71,13 +76,16 @@ export class BlockWriter {
         return;
       case "w:tbl":
         this.endGroup();
-        this.out += this.lists.closeAll() + tableXml(node, this.context, this.inline);
+        this.out += this.lists.closeAll() + tableXml(node, this.context, this.inline, this.lastText);
         return;
       case "w:sdt": {
         const content = child(node, "w:sdtContent");
         if (content) this.blocks(content);
         return;
       }
+      case "w:bookmarkStart":
+        this.bookmarks.push(node.attributes["w:name"] ?? "");
+        return;
       case "w:altChunk":
         this.endGroup();
         this.out += this.lists.closeAll() + this.inline.chunk(node);
@@ -102,6 +110,7 @@ export class BlockWriter {
   private paragraph(node: XmlElement): void {
     const writer = this.pending ?? new RunWriter(this.context);
     const boxes = this.inline.read(node, writer);
+    for (const mark of descendants(node, BOOKMARK)) this.bookmarks.push(mark.attributes["w:name"] ?? "");
     const properties = child(node, "w:pPr");
     if (this.isContinuedByNext(properties, writer)) {
       this.pending = writer;
@@ -127,8 +136,8 @@ export class BlockWriter {
 
   private paragraphFrom(writer: RunWriter, properties: XmlElement | undefined, styleId: string | undefined): Paragraph {
     const style = this.context.styles.paragraph(styleId);
-    const direct = outlineRole(properties);
-    const { role, level } = style.role === "text" && direct ? direct : style;
+    // An outline level of the paragraph's own says nothing: in real files phone numbers and table cells carry one.
+    const { role, level } = style;
     const item = role === "heading" || role === "title" ? null : this.itemOf(properties, style, styleId);
     return { role, level, item, indent: indentOf(properties) ?? style.indent, writer, xml: writer.finish(), boxes: [] };
   }
@@ -148,9 +157,12 @@ export class BlockWriter {
   private emit(paragraph: Paragraph): void {
     const { writer, item, role } = paragraph;
     if (writer.visible) {
-      if (item) this.listItem(paragraph, item);
-      else if (role === "code" || (role === "text" && writer.isAllCode)) this.codeLine(paragraph);
-      else this.plainParagraph(paragraph);
+      const continued = item?.silent === true && this.continueItem(item.level);
+      if (item && !item.silent) this.listItem(paragraph, item);
+      else if (role === "code" || (role === "text" && writer.isAllCode)) this.codeLine(paragraph, continued);
+      else this.plainParagraph(paragraph, continued);
+      this.bookmarks = [];
+      this.lastText = writer.plain;
     } else if (this.group === "code" && role === "code") this.codeLines.push("");
     for (const box of paragraph.boxes) this.box(box);
   }
@@ -160,21 +172,36 @@ export class BlockWriter {
     this.out += this.lists.openItem(item) + block(paragraph.xml);
   }
 
-  private codeLine(paragraph: Paragraph): void {
+  /** Says whether there is an item to go on with. */
+  private continueItem(level: number): boolean {
+    const xml = this.lists.backTo(level);
+    if (xml) {
+      this.endGroup();
+      this.out += xml;
+    }
+    return xml !== null;
+  }
+
+  private codeLine(paragraph: Paragraph, continued: boolean): void {
     if (this.group !== "code") {
       this.endGroup();
-      if (!this.lists.continues(paragraph.indent, false)) this.out += this.lists.closeAll();
+      if (!continued && !this.lists.continues(paragraph.indent, false)) this.out += this.lists.closeAll();
       this.group = "code";
     }
     this.codeLines.push(paragraph.writer.plain.trimEnd());
   }
 
-  private plainParagraph(paragraph: Paragraph): void {
+  private plainParagraph(paragraph: Paragraph, continued: boolean): void {
     const { role, level, xml, writer } = paragraph;
     if (role !== "quote" || this.group !== "quote") this.endGroup();
-    if (role === "heading" || role === "title" || !this.lists.continues(paragraph.indent, role === "continuation")) {
+    if (
+      role === "heading" ||
+      role === "title" ||
+      !(continued || this.lists.continues(paragraph.indent, role === "continuation"))
+    ) {
       this.out += this.lists.closeAll();
     }
+    if (role === "heading" || role === "title") this.context.addAnchors(this.bookmarks, writer.plain);
     if (role === "heading") this.out += block(xml, `H${Math.min(level, 6)}`);
     else if (role === "title") this.out += this.title(writer, xml);
     else {

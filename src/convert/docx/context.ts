@@ -11,6 +11,9 @@ export class DocxContext {
   readonly warnings: Warning[] = [];
   /** HTML by marker number. mammoth shows bookmarks as anchors: they carry what it has no words for. */
   readonly html: string[] = [];
+  /** Bookmark → slug of the heading that it stands in, as GitHub makes slugs. */
+  private readonly anchors = new Map<string, string>();
+  private readonly slugs = new Map<string, number>();
   /** Text of the first paragraph in the style Title. */
   title: string | null = null;
 
@@ -33,13 +36,31 @@ export class DocxContext {
     return `<w:p><w:bookmarkStart w:name="${BLOCK}${this.html.push(html) - 1}"/></w:p>`;
   }
 
-  /** Puts the carried HTML in the place of mammoth's anchors. */
+  /** Puts the carried HTML in the place of mammoth's anchors, and names headings in links to them. */
   resolveMarkers(html: string): string {
-    return html.replace(MARKERS, (_whole, block?: string, inline?: string) => this.html[Number(block ?? inline)] ?? "");
+    return html
+      .replace(/(<a href="#)([^"]+)"/g, (whole, start: string, name: string) => {
+        const slug = this.anchors.get(name);
+        return slug === undefined ? whole : `${start}${encodeURIComponent(slug)}"`;
+      })
+      .replace(MARKERS, (_whole, block?: string, inline?: string) => this.html[Number(block ?? inline)] ?? "");
   }
 
+  /** Notes that a bookmark stands in a heading, so that links to it can name the heading. */
+  addAnchors(names: readonly string[], heading: string): void {
+    const slug = heading
+      .trim()
+      .toLowerCase()
+      .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "")
+      .replace(/ /g, "-");
+    const seen = this.slugs.get(slug) ?? 0;
+    this.slugs.set(slug, seen + 1);
+    for (const name of names) this.anchors.set(name, seen === 0 ? slug : `${slug}-${seen}`);
+  }
+
+  /** Notes something imperfect; equal codes are folded. */
   warn(code: string, message: string): void {
-    const known = this.warnings.find((warning) => warning.code === code && warning.message === message);
+    const known = this.warnings.find((warning) => warning.code === code);
     if (known) known.count = (known.count ?? 1) + 1;
     else this.warnings.push({ code, message });
   }

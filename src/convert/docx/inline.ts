@@ -228,7 +228,10 @@ export class InlineReader {
   }
 
   private text(text: string, writer: RunWriter, look: Look, font: string | undefined): void {
-    if (font === undefined || !DINGBATS.test(font) || !/[\uf000-\uf0ff]/.test(text)) return writer.text(text, look);
+    if (font === undefined || !DINGBATS.test(font) || !/[\uf000-\uf0ff]/.test(text)) {
+      writer.text(text, look);
+      return;
+    }
     for (const char of text) {
       const code = char.codePointAt(0)!;
       if (code < 0xf000 || code > 0xf0ff) writer.text(char, look);
@@ -240,7 +243,10 @@ export class InlineReader {
     const font = node.attributes["w:font"] ?? "";
     const char = node.attributes["w:char"] ?? "";
     if (!/^[0-9a-f]{1,6}$/i.test(char)) return;
-    if (DINGBATS.test(font)) return writer.sign(look, symbolXml(font, char));
+    if (DINGBATS.test(font)) {
+      writer.sign(look, symbolXml(font, char));
+      return;
+    }
     const code = Number.parseInt(char, 16);
     if (code >= 0xe000 && code <= 0xf8ff)
       this.context.warn("symbol_unknown", `A symbol of the font ${font} has no character of its own and was left out.`);

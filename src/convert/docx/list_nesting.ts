@@ -44,6 +44,14 @@ export class ListNesting {
     return byStyle || (indent !== undefined && indent > 0 && top.indent !== undefined && indent >= top.indent);
   }
 
+  /** Goes back to the item of this level, for a paragraph that continues it; null if no list is open. */
+  backTo(level: number): string | null {
+    if (this.open.length === 0) return null;
+    let html = "";
+    while (this.open.length > 1 && this.open.at(-1)!.level > level) html += this.close();
+    return html === "" ? "" : this.context.blockMarker(html);
+  }
+
   closeAll(): string {
     let html = "";
     while (this.open.length > 0) html += this.close();

@@ -11,7 +11,10 @@ export function texOf(element: XmlElement): string {
       .map(texOf)
       .filter((tex) => tex !== "")
       .join(" \\\\ ");
-  return content(element).replace(/\s+/g, " ").trim();
+  return content(element)
+    .replace(/(\\[a-zA-Z]+) (?![a-zA-Z])/g, "$1")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 function content(element: XmlElement | undefined): string {
@@ -113,8 +116,26 @@ function tex(element: XmlElement): string {
   }
 }
 
+/** Greek letters and signs that TeX writes by name; the names of the Greek capitals that look Latin do not exist. */
+const SIGNS: Readonly<Record<string, string>> = Object.fromEntries(
+  (
+    "α alpha β beta γ gamma δ delta ε varepsilon ϵ epsilon ζ zeta η eta θ theta ϑ vartheta ι iota κ kappa λ lambda μ mu ν nu ξ xi π pi ρ rho σ sigma ς varsigma τ tau υ upsilon " +
+    "φ varphi ϕ phi χ chi ψ psi ω omega Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega × times ÷ div ± pm ∓ mp ⋅ cdot ∘ circ ≤ leq ≥ geq ≠ neq ≈ approx " +
+    "≡ equiv ∼ sim ∝ propto ∞ infty ∂ partial ∇ nabla ∈ in ∉ notin ⊂ subset ⊆ subseteq ∪ cup ∩ cap ∀ forall ∃ exists → to ← leftarrow ⇒ Rightarrow ⇔ Leftrightarrow ↔ leftrightarrow … ldots ⋯ cdots ∅ emptyset"
+  )
+    .split(" ")
+    .map((sign, index, all) => [sign, all[index + 1]!] as const)
+    .filter((_pair, index) => index % 2 === 0),
+);
+const SIGN = new RegExp(`[${Object.keys(SIGNS).join("")}]`, "gu");
+
+/** Signs as TeX commands; invisible operators go. */
+function withCommands(text: string): string {
+  return text.replace(/[\u2061-\u2064]/g, " ").replace(SIGN, (sign) => `\\${SIGNS[sign]} `);
+}
+
 function run(element: XmlElement): string {
-  const text = content(element);
+  const text = withCommands(content(element));
   // Upright text in a formula is words, which TeX would otherwise set as a product of letters.
   const upright = toggle(child(element, "m:rPr"), "m:nor");
   return upright === true && /[\p{L}]{2}|\s/u.test(text) ? `\\text{${text}}` : text;
@@ -142,8 +163,8 @@ function delimited(element: XmlElement): string {
   const open = value(element, "m:dPr", "m:begChr") ?? "(";
   const close = value(element, "m:dPr", "m:endChr") ?? ")";
   const separator = value(element, "m:dPr", "m:sepChr") ?? "|";
-  const escape = (sign: string): string => (sign === "{" || sign === "}" ? `\\${sign}` : sign);
-  return escape(open) + childrenOf(element, "m:e").map(content).join(separator) + escape(close);
+  const escaped = (sign: string): string => (sign === "{" || sign === "}" ? `\\${sign}` : sign);
+  return escaped(open) + childrenOf(element, "m:e").map(content).join(separator) + escaped(close);
 }
 
 function matrix(rows: string[][], environment: string): string {

@@ -22,6 +22,8 @@ export interface ListItem {
   /** Of ordered items. */
   number: number;
   indent: number | undefined;
+  /** Shows neither number nor bullet: a paragraph that goes on with the item above it. */
+  silent: boolean;
 }
 
 interface Instance {
@@ -94,17 +96,9 @@ export class Numbering {
     const index = Math.min(Math.max(Number.parseInt(level ?? "", 10) || tied || 0, 0), LEVELS - 1);
     const override = instance.overrides.get(index);
     const definition = override?.level ?? abstract.list.levels.get(index);
-    if (!definition)
-      return {
-        numId,
-        level: index,
-        ordered: true,
-        number: this.count(abstract.id, numId, index, 1, undefined),
-        indent: undefined,
-      };
-    const number = this.count(abstract.id, numId, index, definition.start, override?.start);
-    if (definition.silent) return null;
-    return { numId, level: index, ordered: definition.ordered, number, indent: definition.indent };
+    const number = this.count(abstract.id, numId, index, definition?.start ?? 1, override?.start);
+    const { ordered = true, indent, silent = false } = definition ?? {};
+    return { numId, level: index, ordered, number, indent, silent };
   }
 
   private resolve(instance: Instance, hops: number): { id: string; list: AbstractList } | null {
@@ -140,7 +134,8 @@ function readLevel(element: XmlElement): ListLevel {
     ordered: format !== "bullet",
     start: Number.isNaN(start) ? 1 : start,
     indent: Number.isNaN(indent) ? undefined : indent,
-    silent: format === "none" && text.trim() === "",
+    // pandoc gives the second paragraph of an item a bullet that is a blank.
+    silent: (format === "none" || format === "bullet") && text.trim() === "",
     paragraphStyle: childValue(element, "w:pStyle"),
   };
 }

@@ -26,12 +26,13 @@ export class RunWriter {
   private look = "";
   private runOpen = false;
   private linkOpen = false;
+  private hasLink = false;
 
   constructor(private readonly context: DocxContext) {}
 
-  /** True if the paragraph shows code and nothing else. */
+  /** True if the paragraph shows code and nothing else that a code block would lose. */
   get isAllCode(): boolean {
-    return this.codeText > 0 && this.otherText === 0;
+    return this.codeText > 0 && this.otherText === 0 && !this.hasLink;
   }
 
   text(text: string, look: Look): void {
@@ -83,6 +84,7 @@ export class RunWriter {
   openLink(attributes: string): boolean {
     if (this.linkOpen) return false;
     this.endRun();
+    this.hasLink = true;
     this.out += `<w:hyperlink ${attributes}>`;
     this.linkOpen = true;
     return true;

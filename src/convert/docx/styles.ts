@@ -156,7 +156,7 @@ function roleOf(name: string): { role: ParagraphRole; level: number } | null {
 }
 
 /** Outline levels 0 to 8 are headings; 9 is Word's way to say "body text". */
-export function outlineRole(properties: XmlElement | undefined): { role: ParagraphRole; level: number } | null {
+function outlineRole(properties: XmlElement | undefined): { role: ParagraphRole; level: number } | null {
   const value = childValue(properties, "w:outlineLvl");
   return value !== undefined && /^[0-8]$/.test(value) ? { role: "heading", level: Number(value) + 1 } : null;
 }

@@ -16,12 +16,19 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   "mc:AlternateContent",
 ]);
 
-export function tableXml(table: XmlElement, context: DocxContext, inline: InlineReader): string {
+/** @param before text of the paragraph above the table. */
+export function tableXml(table: XmlElement, context: DocxContext, inline: InlineReader, before: string): string {
   const rows = unwrapped(table, "w:tr").filter((row) => !child(child(row, "w:trPr"), "w:del"));
   const header = headerRows(table, rows);
   const written = rows.map((row, index) => rowXml(row, index < header, context, inline)).filter((row) => row !== "");
   if (written.length === 0) return "";
-  return `<w:tbl>${written.join("")}</w:tbl>`;
+  // The caption is no paragraph of the document: Word keeps it with the table's properties.
+  const caption = childValue(child(table, "w:tblPr"), "w:tblCaption")?.trim();
+  const captionXml =
+    caption && caption !== before.trim()
+      ? `<w:p><w:r><w:t xml:space="preserve">${escapeXml(caption)}</w:t></w:r></w:p>`
+      : "";
+  return `${captionXml}<w:tbl>${written.join("")}</w:tbl>`;
 }
 
 /** Elements of this name, with everything that may be wrapped around them taken off. */

@@ -3,14 +3,16 @@
  * between the pieces that stay free all the way down. In doubt there is no table and the lines stay text.
  */
 import type { Line } from "./lines.ts";
-import { lineOf, spansOf } from "./lines.ts";
+import { lineOf, readable, spansOf } from "./lines.ts";
 import { markerOf } from "./markers.ts";
 import type { Link } from "./page_content.ts";
-import type { Cell, Chunk, Table } from "./rows.ts";
+import { type Cell, type Chunk, chunkOf, type Table } from "./rows.ts";
 import type { Word } from "./words.ts";
 
 /** Average words of a cell above which the columns are prose. */
 const CELL_WORDS_MAX = 12;
+/** Lines of a run beyond which only the run as a whole is looked at. */
+const LONG_RUN = 40;
 /** Free strip between columns, in font sizes. */
 const STRIP = 0.6;
 
@@ -28,18 +30,47 @@ export function withAlignedTables(lines: readonly Line[], links: readonly Link[]
         : end - index >= 2
           ? tableOf(run, links, rightward)
           : undefined;
-    if (found) {
+    const lists = found ? listsOf(run, found.columns, links, rightward) : undefined;
+    if (lists) {
+      result.push(...lists);
+      index = end;
+    } else if (found) {
       const head = headLines(result, run, found.columns);
       for (const line of head) found.table.rows.unshift(cellsOf(line, found.columns, links, rightward));
       result.length -= head.length;
       result.push(standIn([...head.reverse(), ...run], found.table));
       index = end;
     } else {
-      result.push(lines[index]!);
-      index++;
+      // A long run that is no table has none in it either; looking at all its parts would take too long.
+      const next = end - index > LONG_RUN ? end : index + 1;
+      result.push(...lines.slice(index, next));
+      index = next;
     }
   }
   return result;
+}
+
+/** Lists that stand side by side are read one after the other; undefined if the columns are none. */
+function listsOf(
+  run: readonly Line[],
+  columns: readonly Strip[],
+  links: readonly Link[],
+  rightward: boolean,
+): Line[] | undefined {
+  const byColumn = columns.map((column) =>
+    run.flatMap((line) => {
+      const words = line.words.filter((word) => overlaps(column, (word.x1 + word.x2) / 2));
+      return words.length > 0 ? [lineOf([chunkOf(words)], line.page, links, rightward)] : [];
+    }),
+  );
+  const lists = byColumn.filter((lines) => lines.filter((line) => markerOf(line.text)).length >= lines.length * 0.8);
+  return columns.length >= 2 && lists.length * 2 > columns.length ? byColumn.flat() : undefined;
+}
+
+/** Whether a piece is a bullet or a number and nothing else. */
+function isMarker(chunk: Chunk): boolean {
+  const text = readable(chunk.words.map((word) => word.parts.join("")).join(" "));
+  return markerOf(`${text} x`)?.length === text.length + 1;
 }
 
 /** What the leaders of a table of contents were made into, with a page number behind. */
@@ -134,10 +165,7 @@ function runEnd(lines: readonly Line[], start: number): number {
 
 function isSplit(line: Line): boolean {
   if (line.table || line.chunks.length < 2) return false;
-  return !(
-    line.chunks.length === 2 &&
-    markerOf(`${line.chunks[0]!.words.map((word) => word.parts.join("")).join(" ")} x`) !== undefined
-  );
+  return line.chunks.length > 2 || !isMarker(line.chunks[0]!);
 }
 
 interface Strip {
@@ -201,10 +229,13 @@ function columnsOf(lines: readonly Line[]): Strip[] {
   const pieces = regular
     .flatMap((line) => line.chunks.map((chunk) => ({ x1: chunk.x1, x2: chunk.x2 })))
     .sort((a, b) => a.x1 - b.x1);
+  const markers = new Set(regular.flatMap((line) => line.chunks.filter(isMarker).map((chunk) => chunk.x1)));
   const strips: Strip[] = [];
   for (const piece of pieces) {
     const last = strips.at(-1);
-    if (last && piece.x1 < last.x2 + STRIP * em) last.x2 = Math.max(last.x2, piece.x2);
+    // A strip of bullets belongs to the one behind it.
+    const behindMarkers = last && markers.has(last.x1) && piece.x1 < last.x2 + 3 * em;
+    if (last && (piece.x1 < last.x2 + STRIP * em || behindMarkers)) last.x2 = Math.max(last.x2, piece.x2);
     else strips.push({ ...piece });
   }
   return strips.map((strip, index) => ({

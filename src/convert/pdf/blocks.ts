@@ -122,7 +122,7 @@ function classify(
         blocks.push({ kind: "heading", level, spans: own });
         lists.close();
       } else if (marker && isItem(paragraphs, index, levels)) {
-        const depth = lists.depth(part.paragraph.lines[0]!.x1, marker.style);
+        const depth = lists.depth(part.paragraph.lines[0]!, marker.style);
         const rest = withoutStart(own, marker.length);
         if (rest.length === 0) continue;
         blocks.push({ kind: "item", depth, ordered: marker.ordered, number: marker.number, spans: rest });
@@ -155,18 +155,23 @@ function isItem(paragraphs: readonly Paragraph[], index: number, levels: readonl
   return false;
 }
 
-/** Depth of list items by their indent. */
+/** Depth of list items by their indent. An item higher up than the one before stands in another column or page. */
 class ListDepths {
   #stack: { x: number; style: string }[] = [];
+  #last: Line | undefined;
 
   close(): void {
     this.#stack = [];
   }
 
-  depth(x: number, style: string): number {
+  depth(line: Line, style: string): number {
+    const last = this.#last;
+    this.#last = line;
+    const x = line.x1;
     const same = this.#stack.findIndex((level) => level.style === style && Math.abs(level.x - x) < 12);
     if (same >= 0) this.#stack.length = same + 1;
     else {
+      if (last && (line.page !== last.page || line.y <= last.y)) this.close();
       while (this.#stack.length > 0 && this.#stack.at(-1)!.x > x - 4) this.#stack.pop();
       this.#stack.push({ x, style });
     }

@@ -64,6 +64,7 @@ function styleOf(paragraph: Paragraph, text: string, rules: HeadingRules): Style
   const style = { size: Math.round(paragraph.size), bold: lines.every((line) => line.bold) };
   if (rules.outline.has(outlineKey(text))) return style;
   if (lines.every((line) => line.mono)) return undefined;
+  if (paragraph.marker && !paragraph.marker.ordered) return undefined;
   const ratio = paragraph.size / rules.bodySize;
   const closed = SENTENCE_END.test(text) && !NUMBERED.test(text);
   if (ratio >= 1.45) return text.length > 1 && !(closed && lines.length > 2) ? style : undefined;

@@ -6,7 +6,7 @@
 import { type Matrix, multiply, toMatrix } from "./matrix.ts";
 import type { Glyph, PageContent } from "./page_content.ts";
 import { addRules } from "./rules.ts";
-import { type Font, initialState, TextCursor, type TextState } from "./text_state.ts";
+import { type Font, initialState, TextCursor, type TextState, UNKNOWN } from "./text_state.ts";
 
 /** The operators by name, as PDF.js numbers them. */
 export type Operators = Record<string, number>;
@@ -86,9 +86,6 @@ class Interpreter {
       beginMarkedContent: () => this.#pushMark(this.#mark),
       beginMarkedContentProps: (args) => this.#beginMarked(args),
       endMarkedContent: () => this.#popMark(),
-      paintImageXObject: () => this.page.images++,
-      paintInlineImageXObject: () => this.page.images++,
-      paintImageMaskXObject: () => this.page.images++,
     };
     const table: (Handler | undefined)[] = [];
     for (const [name, handler] of Object.entries(named)) table[this.around.operators[name] ?? -1] = handler;
@@ -197,7 +194,7 @@ export function interpret(list: OperatorList, page: PageContent, base: Matrix, a
 
 /** Whether glyphs of the page can be read at all. */
 export function hasText(glyphs: readonly Glyph[]): boolean {
-  return glyphs.some((glyph) => glyph.text !== " ");
+  return glyphs.some((glyph) => glyph.text !== " " && glyph.text !== UNKNOWN);
 }
 
 function numberOf(value: unknown): number {

@@ -32,6 +32,9 @@ const APART = new Set([
   "long",
   "short",
 ]);
+const LAST_WORD = /[\p{L}\p{N}]+$/u;
+/** Korean is written with blanks between words but broken anywhere. */
+const HANGUL = /^[\uac00-\ud7a3]/;
 const UNSPACED = /[\u2e80-\u2fdf\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]/;
 
 export function vocabularyOf(lines: Iterable<Line>): Vocabulary {
@@ -71,6 +74,10 @@ export function seam(end: string, start: string, vocabulary: Vocabulary): { cut:
   }
   const last = end.at(-1) ?? "";
   const first = start[0] ?? "";
+  if (HANGUL.test(last) && HANGUL.test(first)) {
+    const word = LAST_WORD.exec(end)![0] + HEAD.exec(start)![0];
+    return { cut: 0, glue: vocabulary.words.has(word) ? "" : " " };
+  }
   return { cut: 0, glue: UNSPACED.test(last) && UNSPACED.test(first) ? "" : " " };
 }
 

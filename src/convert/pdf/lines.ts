@@ -5,6 +5,7 @@
 import { hasRightToLeft } from "./bidi.ts";
 import type { Link } from "./page_content.ts";
 import { blanksBefore, type Chunk, type Span, type Table, textOf } from "./rows.ts";
+import { UNKNOWN } from "./text_state.ts";
 import type { Word } from "./words.ts";
 
 export interface Line {
@@ -95,13 +96,16 @@ const LEADERS = /(?:[.·…_]\s?){5,}|(?:\. ){3,}\.?/g;
 export function readable(text: string): string {
   return text
     .replace(PRESENTATION, (forms) => forms.normalize("NFKC"))
+    .replace(/(?<=.)\ufffd+/gu, "")
     .replace(LEADERS, " … ")
     .replace(/\s+/g, " ")
     .normalize("NFC");
 }
 
 /** The words as spans; the order of a line with right-to-left text is restored as a whole, its links are dropped. */
-export function spansOf(words: readonly Word[], links: readonly Link[], rightward: boolean): Span[] {
+export function spansOf(all: readonly Word[], links: readonly Link[], rightward: boolean): Span[] {
+  // Glyphs of unknown meaning are kept where they may be bullets.
+  const words = all.filter((word, index) => index === 0 || word.parts.some((part) => part !== UNKNOWN));
   const raw = words.map((word) => word.parts.join("")).join(" ");
   if (words.length === 0) return [];
   if (links.length === 0 || hasRightToLeft(raw)) {

@@ -12,7 +12,7 @@ export interface Marker {
 }
 
 /** Round, square, arrow and check marks, and the private-use codes that Symbol and Wingdings bullets come out as. */
-const BULLET = /^(?:[•●○◦▪▫■□◆◇▶►▸‣⁃∙⚫➢➤➔✓✔✗❖·]|[\uf020-\uf0ff]|[-–—*o](?=\s))\s*/u;
+const BULLET = /^(?:[•●○◦▪▫■□◆◇▶►▸‣⁃∙⚫➢➤➔✓✔✗❖·\ufffd]|[\uf020-\uf0ff]|[-–—*o](?=\s))\s*/u;
 const NUMBER = /^(\(?)(\d{1,3})([.)])(?=\s|$)\s*/;
 const LETTER = /^(\(?)([a-z])([.)])(?=\s|$)\s*/i;
 const ROMAN = /^(\(?)([ivx]{1,5})([.)])(?=\s|$)\s*/;

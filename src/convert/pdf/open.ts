@@ -6,6 +6,7 @@ import { getDocumentProxy } from "unpdf";
 import { messageOf, PermanentError } from "../../errors.ts";
 import type { ConvertLimits } from "../converted.ts";
 import { BundledData } from "./bundled_data.ts";
+import { guardInflation } from "./inflate_guard.ts";
 
 export type PdfDocument = Awaited<ReturnType<typeof getDocumentProxy>>;
 export type PdfPage = Awaited<ReturnType<PdfDocument["getPage"]>>;
@@ -25,6 +26,7 @@ class ForgetfulSheet {
  */
 export async function openPdf(bytes: Uint8Array, limits: ConvertLimits): Promise<PdfDocument> {
   requireHeader(bytes);
+  await guardInflation(bytes, limits.inflatedBytesMax);
   const ownerDocument = { adoptedStyleSheets: [], defaultView: { CSSStyleSheet: ForgetfulSheet } };
   let document: PdfDocument;
   try {

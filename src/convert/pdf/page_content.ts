@@ -61,8 +61,6 @@ export interface PageContent {
   glyphs: Glyph[];
   rules: Rule[];
   links: Link[];
-  /** Whether anything but text was painted, such as a scanned image. */
-  images: number;
   /** Levels of marked contents that the document tags as headings. */
   headings: HeadingTags;
 }

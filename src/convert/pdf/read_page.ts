@@ -57,7 +57,6 @@ export async function readPage(reader: Reader, number: number): Promise<PageCont
       glyphs: [],
       rules: [],
       links: [],
-      images: 0,
       headings: reader.tagged ? headingTags(await page.getStructTree().catch(() => null)) : NO_HEADINGS,
     };
     const list = (await page.getOperatorList()) as OperatorList;

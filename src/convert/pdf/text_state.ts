@@ -38,10 +38,19 @@ export function initialState(ctm: Matrix): TextState {
   return { ctm, font: null, size: 0, charSpacing: 0, wordSpacing: 0, scale: 1, leading: 0, rise: 0 };
 }
 
-/** Control characters, invisible format marks and the replacement character say nothing to a reader. */
-const SILENT =
-  /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd\ufffe\uffff]/g;
+/** What a glyph of unknown meaning is read as: PDF.js gives its code then, which falls among the control characters. */
+export const UNKNOWN = "\ufffd";
+
+/** Control characters and invisible format marks say nothing to a reader. */
+const SILENT = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]/g;
+const CONTROL = /^[\u0001-\u001f]+$/;
 const BLANK = /^[\s\u00a0]*$/;
+
+function textOf({ unicode, width }: ShownGlyph): string {
+  if (BLANK.test(unicode)) return " ";
+  const text = unicode.replace(SILENT, "");
+  return text === "" && width > 0 && CONTROL.test(unicode) ? UNKNOWN : text;
+}
 
 /** Text matrix and line matrix of a text object. */
 export class TextCursor {
@@ -83,7 +92,7 @@ export class TextCursor {
       const spacing = state.charSpacing + (glyph.isSpace ? state.wordSpacing : 0);
       const units = font.vertical ? Math.abs(glyph.vmetric?.[0] ?? 1000) : (glyph.width ?? 0);
       const own = units * font.unit * size * (font.vertical ? 1 : state.scale);
-      const text = BLANK.test(glyph.unicode) ? " " : glyph.unicode.replace(SILENT, "");
+      const text = textOf(glyph);
       if (text !== "") {
         const [x, y] = font.vertical ? [0, -offset] : [offset, state.rise];
         const width = Math.abs(own) * (font.vertical ? up : across);

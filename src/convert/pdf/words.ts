@@ -3,6 +3,7 @@
  * nearly always the order of reading; what is torn apart here is joined again when the words of a row meet (rows.ts).
  */
 import type { FontStyle, Glyph, Quadrant } from "./page_content.ts";
+import { UNKNOWN } from "./text_state.ts";
 
 /** Glyphs without a gap between them, on one baseline, in one size. */
 export interface Word {
@@ -56,7 +57,7 @@ export function wordsOf(glyphs: readonly Glyph[]): Word[] {
       word = undefined;
       continue;
     }
-    if (word && continues(word, glyph)) {
+    if (word && glyph.text !== UNKNOWN && continues(word, glyph)) {
       word.parts.push(glyph.text);
       word.x2 = Math.max(word.x2, glyph.x + glyph.width);
       continue;
@@ -74,6 +75,8 @@ export function wordsOf(glyphs: readonly Glyph[]): Word[] {
       order: words.length,
     };
     words.push(word);
+    // A glyph of unknown meaning may be a bullet or a blank, and is no letter of a word.
+    if (glyph.text === UNKNOWN) word = undefined;
   }
   return words;
 }

@@ -19,13 +19,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
-import initdbWasmPath from "../../../node_modules/@electric-sql/pglite/dist/initdb.wasm" with { type: "file" };
 import fsBundlePath from "../../../node_modules/@electric-sql/pglite/dist/pglite.data" with { type: "file" };
 import postgresWasmPath from "../../../node_modules/@electric-sql/pglite/dist/pglite.wasm" with { type: "file" };
 import vectorBundlePath from "../../../node_modules/@electric-sql/pglite-pgvector/dist/vector.tar.gz" with {
   type: "file",
 };
+import templatePath from "./template.tar.zst" with { type: "file" };
 
+/** The smallest WebAssembly module: stands in for initdb, which never runs because a template is unpacked instead. */
+const NO_INITDB = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 /** Where PGlite mounts the data directory inside its own file system. */
 const MOUNT = "/pglite/data";
 /** `e.status` of the exception by which PGlite's Postgres reports an ordinary SQL error (POSTGRES_MAIN_LONGJMP). */
@@ -73,7 +75,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
   // Nothing in it was ever acknowledged: the rename below is what makes a database of it.
   rmSync(building, { recursive: true, force: true });
   if (fresh) mkdirSync(building, { mode: 0o700 });
-  const pglite = await start(fresh ? building : options.directory, options);
+  const pglite = await start(fresh ? building : options.directory, fresh, options);
   const engine = pglite.Module as unknown as EngineModule;
   if (options.durable) makeDurable(engine);
   if (fresh) await settle(engine, building, options);
@@ -108,10 +110,8 @@ function startParameters(durable: boolean): string[] {
   ];
 }
 
-async function start(directory: string, options: BackendOptions): Promise<PGlite> {
-  const [postgresWasm, initdbWasm] = await Promise.all(
-    [postgresWasmPath, initdbWasmPath].map((path) => WebAssembly.compile(readFileSync(path))),
-  );
+/** @param fresh the directory is empty: fill it from the template (scripts/pack_database_template.ts) */
+async function start(directory: string, fresh: boolean, options: BackendOptions): Promise<PGlite> {
   // PGlite opens extension bundles with fs.createReadStream, which does not know the paths inside a compiled binary.
   const scratch = mkdtempSync(join(tmpdir(), "sluice-vector-"));
   const bundlePath = join(scratch, "vector.tar.gz");
@@ -119,8 +119,9 @@ async function start(directory: string, options: BackendOptions): Promise<PGlite
   try {
     return await PGlite.create({
       dataDir: directory,
-      pgliteWasmModule: postgresWasm!,
-      initdbWasmModule: initdbWasm!,
+      pgliteWasmModule: await WebAssembly.compile(readFileSync(postgresWasmPath)),
+      initdbWasmModule: await WebAssembly.compile(NO_INITDB),
+      ...(fresh ? { loadDataDir: new Blob([Bun.zstdDecompressSync(readFileSync(templatePath))]) } : {}),
       fsBundle: new Blob([readFileSync(fsBundlePath)]),
       extensions: {
         vector: {
