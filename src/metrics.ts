@@ -13,6 +13,8 @@ export interface Metrics {
   scrape(): Promise<string>;
 }
 
+/** Callers may invent methods; each would be a time series for ever. */
+const METHODS = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"]);
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
 export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
@@ -29,7 +31,9 @@ export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
   processMetrics(registry);
   return {
     contentType: registry.contentType,
-    observeRequest: (method, route, status, seconds) => requests.observe({ method, route, status }, seconds),
+    observeRequest(method, route, status, seconds) {
+      requests.observe({ method: METHODS.has(method) ? method : "other", route, status }, seconds);
+    },
     async scrape() {
       writeQueue(await queueDepth());
       return registry.metrics();

@@ -54,7 +54,7 @@ function apiOver(send: (request: Request) => Promise<Response>, base: string, lo
       if (body !== undefined && !form) headers["content-type"] = "application/json";
       const init: RequestInit = { method, headers };
       if (body !== undefined) init.body = form ? (body as FormData) : JSON.stringify(body);
-      const answer = await send(new Request(new URL(path, base), init));
+      const answer = await send(new Request(new URL(path, base).href, init));
       const json: unknown = answer.status === 204 ? null : await answer.json();
       if (answer.ok) return json as T;
       throw errorOf(json, answer.status);

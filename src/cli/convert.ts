@@ -79,16 +79,23 @@ export async function runConvert(files: string[], options: ConvertCommandOptions
 
 async function convertFile(file: string, format: Format | undefined, child: ConvertChild): Promise<ConvertedDocument> {
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw new InputError("cli.unreadable_file", `${file}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
+    throw new InputError("cli.unreadable_file", error.code === "ENOENT" ? "no such file" : error.message);
   });
-  if (info.isDirectory()) throw new InputError("cli.is_folder", `${file} is a folder`);
-  const bytes = await Bun.file(file).bytes().catch((error: unknown) => {
-    throw new InputError("cli.unreadable_file", `${file}: ${messageOf(error)}`);
-  });
+  if (info.isDirectory()) throw new InputError("cli.is_folder", "this is a folder");
+  const bytes = await Bun.file(file)
+    .bytes()
+    .catch((error: unknown) => {
+      throw new InputError("cli.unreadable_file", messageOf(error));
+    });
   return await convertAnywhere({ bytes, name: basename(file), ...(format && { format }) }, child);
 }
 
-async function deliver(file: string, document: ConvertedDocument, options: ConvertCommandOptions, name: string): Promise<void> {
+async function deliver(
+  file: string,
+  document: ConvertedDocument,
+  options: ConvertCommandOptions,
+  name: string,
+): Promise<void> {
   const { markdown, ...about } = document;
   const output = options.out ? join(options.out, name) : null;
   if (output) await writeFile(output, markdown);
@@ -112,7 +119,8 @@ function outputNames(files: string[]): string[] {
 }
 
 function failureOf(file: string, error: unknown): Failure {
-  if (!(error instanceof SluiceError)) return { file, code: "internal.unexpected", message: messageOf(error), help: null };
+  if (!(error instanceof SluiceError))
+    return { file, code: "internal.unexpected", message: messageOf(error), help: null };
   return { file, code: error.code, message: error.message, help: CODES[error.code].help };
 }
 

@@ -167,6 +167,8 @@ export class DirectoryConnector implements Connector {
  * `connector.root_not_allowed` when it lies under no allowed root.
  */
 export function resolveRoot(root: string, allowedRoots: readonly string[]): string {
+  // By name first, so that nobody learns which folders exist outside of the allowed ones; resolved again below.
+  if (!allowedRoots.some((allowed) => isInside(path.resolve(root), path.resolve(allowed)) || isInside(path.resolve(root), realOf(allowed)))) throw notAllowed(root);
   let real: string;
   try {
     real = fs.realpathSync(root);
@@ -183,7 +185,15 @@ export function resolveRoot(root: string, allowedRoots: readonly string[]): stri
     // Compared resolved; an allowed root that does not exist allows nothing.
     if (fs.existsSync(allowed) && isInside(real, fs.realpathSync(allowed))) return real;
   }
-  throw new PermanentError("connector.root_not_allowed", `${root} lies under no allowed root`, { root });
+  throw notAllowed(root);
+}
+
+const notAllowed = (root: string) =>
+  new PermanentError("connector.root_not_allowed", `${root} lies under no folder of FILE_CATALOG_ROOTS`, { root });
+
+/** The folder with its links resolved, or itself when it does not exist. */
+function realOf(folder: string): string {
+  return fs.existsSync(folder) ? fs.realpathSync(folder) : folder;
 }
 
 /** Opens without following or blocking, makes sure that what is open lies under the root, and reads just that. */

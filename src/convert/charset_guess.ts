@@ -218,7 +218,7 @@ function scoreNarrow(facts: Facts, model: NarrowModel): number {
   for (const [letter, times] of facts.letters) sum += times * (model.weights.get(letter) ?? FOREIGN);
   let known = 0;
   for (const word of model.words) known += facts.words.get(word) ?? 0;
-  const familiar = facts.wordCount ? Math.min(0.6, (2 * known) / facts.wordCount) : 0;
+  const familiar = facts.wordCount ? Math.min(0.8, (3 * known) / facts.wordCount) : 0;
   return sum / facts.high + familiar;
 }
 

@@ -3,9 +3,17 @@
  * loaded when first needed, so that a command that reads Markdown never pays for a PDF parser. Only known errors leave
  * here, as long as the converters keep their contract.
  */
-import { normaliseMarkdown, NORMALISER_VERSION } from "../markdown/normalise.ts";
+
 import { PermanentError } from "../errors.ts";
-import { type Converted, type Converter, type ConvertLimits, DEFAULT_LIMITS, type Format, type Warning } from "./converted.ts";
+import { NORMALISER_VERSION, normaliseMarkdown } from "../markdown/normalise.ts";
+import {
+  type Converted,
+  type Converter,
+  type ConvertLimits,
+  DEFAULT_LIMITS,
+  type Format,
+  type Warning,
+} from "./converted.ts";
 import { sniffFormat } from "./sniff.ts";
 import { extensionOf } from "./source_language.ts";
 import { firstHeading, titleFromName } from "./title.ts";
@@ -59,7 +67,10 @@ export async function convertDocument(request: ConvertRequest): Promise<Converte
   return {
     format,
     markdown: normal.markdown,
-    title: cleanTitle(converted.title) ?? firstHeading(normal.markdown) ?? (request.name ? titleFromName(request.name) : null),
+    title:
+      cleanTitle(converted.title) ??
+      firstHeading(normal.markdown) ??
+      (request.name ? titleFromName(request.name) : null),
     language: converted.language,
     metadata: converted.metadata,
     warnings: [...warnings, ...converted.warnings, ...normal.warnings],

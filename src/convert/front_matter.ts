@@ -24,7 +24,8 @@ const STRING_MAX = 4000;
 const TITLE_KEYS = ["title", "Title", "sidebar_label", "linkTitle"];
 const LANGUAGE_KEYS = ["lang", "language", "locale"];
 const TAG_KEYS = new Set(["tags", "tag", "keywords", "categories", "category", "labels"]);
-const DATE_KEY = /^(?:.*[._-])?(?:date|created|modified|updated|published|lastmod|last_?modified|last_?updated)(?:_?at)?$/i;
+const DATE_KEY =
+  /^(?:.*[._-])?(?:date|created|modified|updated|published|lastmod|last_?modified|last_?updated)(?:_?at)?$/i;
 
 /** Splits a Markdown text (LF line ends, no byte order mark) into front matter and body. */
 export function splitFrontMatter(text: string): FrontMatter {
@@ -40,7 +41,10 @@ export function splitFrontMatter(text: string): FrontMatter {
     ...read(readLines(block.source)),
     body: `\`\`\`\`${language}\n${block.source}\n\`\`\`\`\n\n${block.body}`,
     warnings: [
-      { code: "front_matter_invalid", message: `The ${language.toUpperCase()} front matter could not be parsed and was kept as text.` },
+      {
+        code: "front_matter_invalid",
+        message: `The ${language.toUpperCase()} front matter could not be parsed and was kept as text.`,
+      },
     ],
   };
 }
@@ -96,12 +100,17 @@ function read(values: Record<string, unknown>): Pick<FrontMatter, "title" | "lan
     if (key === "" || key === "__proto__" || key.length > 200 || budget.left <= 0) continue;
     const plain = TAG_KEYS.has(key.toLowerCase()) ? readTags(value) : toMetadata(value, budget, 0);
     if (plain === undefined) continue;
-    metadata[key] = typeof plain === "string" && DATE_KEY.test(key) ? (isoDate(plain, key === "ms.date") ?? plain) : plain;
+    metadata[key] =
+      typeof plain === "string" && DATE_KEY.test(key) ? (isoDate(plain, key === "ms.date") ?? plain) : plain;
   }
   const title = firstText(metadata, TITLE_KEYS);
   const language = firstText(metadata, LANGUAGE_KEYS);
   for (const key of [...TITLE_KEYS.slice(0, 2), ...LANGUAGE_KEYS]) delete metadata[key];
-  return { title, language: language && /^[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*$/i.test(language) ? language.replaceAll("_", "-") : null, metadata };
+  return {
+    title,
+    language: language && /^[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*$/i.test(language) ? language.replaceAll("_", "-") : null,
+    metadata,
+  };
 }
 
 function firstText(metadata: Record<string, MetadataValue>, keys: string[]): string | null {
@@ -129,8 +138,9 @@ function toMetadata(value: unknown, budget: { left: number }, depth: number): Me
   if (value === null || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value === "string") return value.slice(0, STRING_MAX);
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
   if (typeof value !== "object" || depth >= DEPTH_MAX) return undefined;
+  // TOML dates come as Date or Temporal objects; both know their ISO form.
+  if ("toJSON" in value && typeof value.toJSON === "function") return String(value.toJSON());
   if (Array.isArray(value)) {
     return value.map((item) => toMetadata(item, budget, depth + 1)).filter((item) => item !== undefined);
   }

@@ -22,7 +22,7 @@ export const convertHtml: Converter = async (bytes, limits) => {
 
 /** Converts an HTML page that has been decoded already. Throws PermanentError `convert.too_large`. */
 export function convertHtmlText(html: string, limits: ConvertLimits): Converted {
-  const { document, cut } = parseHtml(html.replace(/^\ufeff/, ""));
+  const { document, cut } = parseHtml(html.replace(/^\ufeff/, ""), Math.max(limits.nestingMax, 64));
   const head = readHead(document);
   const { markdown, warnings } = documentToMarkdown(document, head.base === undefined ? {} : { baseUrl: head.base });
   if (cut)

@@ -5,7 +5,7 @@
  */
 import { messageOf, PermanentError } from "../errors.ts";
 import type { Converted, Converter, ConvertLimits, Warning } from "./converted.ts";
-import { blocksOf } from "./pdf/blocks.ts";
+import { type Block, blocksOf } from "./pdf/blocks.ts";
 import { removeFurniture } from "./pdf/furniture.ts";
 import { hasText } from "./pdf/interpret.ts";
 import { type LaidOutPage, layoutPage } from "./pdf/layout_page.ts";
@@ -36,7 +36,19 @@ async function convertDocument(document: PdfDocument, limits: ConvertLimits): Pr
   const markdown = writeBlocks(blocks);
   if (markdown.length > limits.markdownCharsMax) throw tooLong(limits);
   const { title, language, metadata } = await metadataOf(document);
-  return { markdown, title, language, metadata, warnings };
+  return { markdown, title: title ?? titleOf(blocks), language, metadata, warnings };
+}
+
+/** The heading at the start of the document, if it is the title of the whole. */
+function titleOf(blocks: readonly Block[]): string | null {
+  const heading = blocks.slice(0, 6).find((block) => block.kind === "heading" && block.level === 1);
+  if (heading?.kind !== "heading") return null;
+  return (
+    heading.spans
+      .map((span) => span.text)
+      .join("")
+      .trim() || null
+  );
 }
 
 async function readPages(

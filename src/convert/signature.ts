@@ -47,7 +47,8 @@ function entryFinder(buffer: Buffer): (prefix: string) => boolean {
   if (names.length > 0) return (prefix) => names.some((name) => name.replace(/^\//, "").startsWith(prefix));
   const local: string[] = [];
   for (at = 0; at >= 0 && local.length < 2000; at = buffer.indexOf("PK\x03\x04", at + 4, "latin1")) {
-    if (at + 30 <= buffer.length) local.push(buffer.toString("latin1", at + 30, at + 30 + buffer.readUInt16LE(at + 26)));
+    if (at + 30 <= buffer.length)
+      local.push(buffer.toString("latin1", at + 30, at + 30 + buffer.readUInt16LE(at + 26)));
   }
   return (prefix) => local.some((name) => name.startsWith(prefix));
 }

@@ -80,7 +80,7 @@ export function sniffFormat(bytes: Uint8Array, name = "", mediaType?: string | n
 }
 
 function declaredFormat(name: string, mediaType?: string | null): Format | undefined {
-  return EXTENSIONS[extensionOf(name)] ?? MEDIA_TYPES[mediaType?.split(";")[0]!.trim().toLowerCase() ?? ""];
+  return EXTENSIONS[extensionOf(name)] ?? MEDIA_TYPES[(mediaType ?? "").replace(/;.*/s, "").trim().toLowerCase()];
 }
 
 function unsupported(what: string): Refused {
@@ -123,7 +123,14 @@ function isPdf(bytes: Uint8Array, declared: Format | undefined): boolean {
   const at = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024 + 5)).indexOf("%PDF-");
   if (at < 0) return false;
   if (at === 0 || declared === "pdf") return true;
-  return isBinary(bytes.subarray(0, 1 << 16)) || /%PDF-1\.\d\s/.test(latin(bytes.subarray(0, at + 9)).trimStart().slice(0, 9));
+  return (
+    isBinary(bytes.subarray(0, 1 << 16)) ||
+    /%PDF-1\.\d\s/.test(
+      latin(bytes.subarray(0, at + 9))
+        .trimStart()
+        .slice(0, 9),
+    )
+  );
 }
 
 /** More than a stray control character in the first 64 KB. One NUL in a long text is an accident, not a format. */
@@ -146,14 +153,19 @@ function textHead(bytes: Uint8Array): string {
 }
 
 const PAGE_START = /^(?:<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>])/i;
-const FRAGMENT_START = /^<(?:!doctype|html|head|body|div|p|table|h[1-6]|ul|ol|section|article|main|header|nav|style|script|meta|title|span|a|br|center|font|form|pre|blockquote)[\s>/]/i;
+const FRAGMENT_START =
+  /^<(?:!doctype|html|head|body|div|p|table|h[1-6]|ul|ol|section|article|main|header|nav|style|script|meta|title|span|a|br|center|font|form|pre|blockquote)[\s>/]/i;
 const STORAGE_TAG = /<(?:ac|ri):[a-z-]+[\s>/]/;
 
 function sniffText(head: string, declared: Format | undefined, extension: string): Format | "mhtml" {
   const start = afterPrologue(head);
-  if (/^(?:[\w-]+:[^\n]*\n[ \t]*){0,20}?mime-version:\s*1\.0[^]{0,2000}multipart\/related/i.test(head.slice(0, 4000))) return "mhtml";
+  if (
+    /^(?:[\w-]+:[^\n]*\n[ \t]*){0,20}?mime-version:\s*1\.0[\s\S]{0,2000}multipart\/related/i.test(head.slice(0, 4000))
+  )
+    return "mhtml";
   const mayBeStorage = !declared || declared === "html" || declared === "confluence" || extension === "xml";
-  if (mayBeStorage && /^<[a-z!?]/i.test(start) && STORAGE_TAG.test(head) && !PAGE_START.test(start)) return "confluence";
+  if (mayBeStorage && /^<[a-z!?]/i.test(start) && STORAGE_TAG.test(head) && !PAGE_START.test(start))
+    return "confluence";
   if (declared === "confluence") return "confluence";
   // Text files may quote a whole page; nobody names a page .txt by accident.
   if (declared === "text") return "text";
@@ -179,7 +191,14 @@ function afterPrologue(head: string): string {
 
 /** Two different signs of Markdown, since each alone occurs in plain text as well. */
 function looksLikeMarkdown(head: string): boolean {
-  const signs = [/^#{1,6} \S/m, /^(?:```|~~~)/m, /\[[^[\]\n]{1,200}\]\([^)\s]{1,500}\)/, /^(?:[-*+]|\d+\.) \S/m, /\*\*[^*\n]{1,200}\*\*/, /^\|?[ :-]*-{3,}[ :|-]*\|/m];
+  const signs = [
+    /^#{1,6} \S/m,
+    /^(?:```|~~~)/m,
+    /\[[^[\]\n]{1,200}\]\([^)\s]{1,500}\)/,
+    /^(?:[-*+]|\d+\.) \S/m,
+    /\*\*[^*\n]{1,200}\*\*/,
+    /^\|?[ :-]*-{3,}[ :|-]*\|/m,
+  ];
   return signs.filter((sign) => sign.test(head)).length >= 2;
 }
 

@@ -35,7 +35,9 @@ export function textToMarkdown(text: string, extension = ""): string {
   const lines = text.replace(/\f/g, "\n\n").split("\n");
   if (extension === "log" || looksLikeLog(lines)) return fencedCode(lines.join("\n").replace(/^\n+|\s+$/g, ""));
   const blocks = joinPreformatted(splitBlocks(lines));
-  return blocks.map((block) => (block.code ? fencedCode(unindent(block.lines).join("\n")) : proseBlock(block.lines, 0))).join("\n\n");
+  return blocks
+    .map((block) => (block.code ? fencedCode(unindent(block.lines).join("\n")) : proseBlock(block.lines, 0)))
+    .join("\n\n");
 }
 
 interface TextBlock {
@@ -126,4 +128,3 @@ function paragraph(lines: string[]): string {
   }
   return out;
 }
-

@@ -53,7 +53,11 @@ const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"'
 
 /** A title made of a file name: no folder, no extension, separators as blanks. */
 export function titleFromName(name: string): string {
-  const base = name.split(/[/\\]/).filter((part) => part !== "").at(-1) ?? "";
+  const base =
+    name
+      .split(/[/\\]/)
+      .filter((part) => part !== "")
+      .at(-1) ?? "";
   const stem = base.replace(/(?<=.)\.[a-z0-9]{1,8}$/i, "");
   const words = stem.includes(" ") ? stem : stem.replace(/%20|[_+]+|(?<=\p{L})-+(?=\p{L})/gu, " ");
   return words.replace(/\s+/g, " ").trim().slice(0, TITLE_MAX) || base || "Untitled";

@@ -43,6 +43,9 @@ function parseInt8(text: string): number | string {
   return Number.isSafeInteger(value) ? value : text;
 }
 
+/** Seconds until the next attempt to connect. The driver's own grows to 20 s, long after the server is back. */
+const backoff = (attempt: number): number => (0.5 + Math.random() / 2) * Math.min(2 ** attempt / 100, 2);
+
 /**
  * A pool for the target; connects at the first statement. Arrays of every type work both ways (the driver fetches the
  * array types once per connection); arrays of dates, bytes or booleans as parameters need `sql.array(values, oid of the
@@ -55,6 +58,7 @@ export function connectDatabase(target: DatabaseTarget, options: PoolOptions): S
     connect_timeout: options.connectTimeoutSeconds ?? 10,
     idle_timeout: options.idleSeconds ?? 0,
     prepare: options.prepare ?? true,
+    backoff,
     onnotice: () => {},
     types: { int8: { to: 20, from: [20], parse: parseInt8, serialize: String } },
   };

@@ -107,7 +107,9 @@ function count(hash: number, gram: 0 | 1): void {
 
 /** The vector of a text, of length 1; all zero if the text has no words. */
 export function hashText(given: string): Float32Array {
-  const text = (given.length > MAX_TEXT_LENGTH ? given.slice(0, MAX_TEXT_LENGTH) : given).normalize("NFKC").toLowerCase();
+  const text = (given.length > MAX_TEXT_LENGTH ? given.slice(0, MAX_TEXT_LENGTH) : given)
+    .normalize("NFKC")
+    .toLowerCase();
   features = 0;
   for (let at = 0; at < text.length; ) {
     const kind = CLASSES[text.charCodeAt(at)]!;

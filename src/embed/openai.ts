@@ -24,7 +24,8 @@ export class OpenAiEmbedder implements Embedder {
 
   /** @throws PermanentError `config.invalid` */
   constructor(config: EmbedderConfig) {
-    if (!config.model) throw new PermanentError("config.invalid", "EMBEDDINGS_MODEL must name the model of the embeddings endpoint");
+    if (!config.model)
+      throw new PermanentError("config.invalid", "EMBEDDINGS_MODEL must name the model of the embeddings endpoint");
     this.model = config.model;
     this.batchSize = Math.max(1, config.batchSize ?? 64);
     this.largestRequest = this.batchSize;
@@ -148,7 +149,9 @@ interface Call {
 }
 
 function badInput(refusal: RefusedInput, text: string): ReturnType<typeof errorToData> {
-  return errorToData(new InputError("embeddings.bad_input", refusal.message, { status: refusal.status, characters: text.length }));
+  return errorToData(
+    new InputError("embeddings.bad_input", refusal.message, { status: refusal.status, characters: text.length }),
+  );
 }
 
 /** Accepts the base of an API as well as the endpoint itself. */
@@ -160,4 +163,3 @@ function endpointUrl(given: string | null): URL {
   if (!path.endsWith("/embeddings")) url.pathname = `${path === "" ? "/v1" : path}/embeddings`;
   return url;
 }
-

@@ -53,14 +53,21 @@ export async function postEmbeddings(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof RefusedInput || error instanceof TransientError || error instanceof SnoozeError) throw error;
-    const reason = timeout.aborted ? `did not answer within ${endpoint.timeoutMs} ms` : `cannot be reached (${networkReason(error)})`;
-    throw new TransientError("embeddings.unavailable", `the embeddings endpoint ${endpoint.url.host} ${reason}`, {}, { cause: error });
+    const reason = timeout.aborted
+      ? `did not answer within ${endpoint.timeoutMs} ms`
+      : `cannot be reached (${networkReason(error)})`;
+    throw new TransientError(
+      "embeddings.unavailable",
+      `the embeddings endpoint ${endpoint.url.host} ${reason}`,
+      {},
+      { cause: error },
+    );
   }
 }
 
 async function post(endpoint: Endpoint, texts: string[], signal: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { "content-type": "application/json", accept: "application/json" };
-  if (endpoint.apiKey) headers["authorization"] = `Bearer ${endpoint.apiKey}`;
+  if (endpoint.apiKey) headers.authorization = `Bearer ${endpoint.apiKey}`;
   const body = JSON.stringify({
     model: endpoint.model,
     input: texts,
@@ -75,9 +82,13 @@ async function post(endpoint: Endpoint, texts: string[], signal: AbortSignal): P
     const target = response.headers.get("location");
     const next = target && URL.canParse(target, url.href) ? new URL(target, url.href) : null;
     if (!next || next.origin !== url.origin || redirects >= MAX_REDIRECTS)
-      throw new TransientError("embeddings.rejected", `the embeddings endpoint ${url.host} redirects elsewhere: set EMBEDDINGS_URL to the final address`, {
-        status: response.status,
-      });
+      throw new TransientError(
+        "embeddings.rejected",
+        `the embeddings endpoint ${url.host} redirects elsewhere: set EMBEDDINGS_URL to the final address`,
+        {
+          status: response.status,
+        },
+      );
     url = next;
   }
 }
@@ -88,7 +99,11 @@ async function failureOf(response: Response, endpoint: Endpoint): Promise<Error>
   if (status === 401 || status === 403) {
     // Its body often repeats part of the key.
     await response.body?.cancel();
-    return new TransientError("embeddings.unauthorized", `the embeddings endpoint ${endpoint.url.host} refused the credentials (${status})`, details);
+    return new TransientError(
+      "embeddings.unauthorized",
+      `the embeddings endpoint ${endpoint.url.host} refused the credentials (${status})`,
+      details,
+    );
   }
   const reason = reasonOf(await readBounded(response, MAX_ERROR_BYTES).catch(() => ""), endpoint.apiKey);
   if (REFUSALS.has(status)) return new RefusedInput(status, `status ${status}${reason}`);
@@ -130,7 +145,11 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   for await (const part of response.body) {
     bytes += part.byteLength;
     // Leaving the loop cancels the stream.
-    if (bytes > maxBytes) throw new TransientError("embeddings.bad_answer", `the embeddings endpoint answered with more than ${maxBytes} bytes`);
+    if (bytes > maxBytes)
+      throw new TransientError(
+        "embeddings.bad_answer",
+        `the embeddings endpoint answered with more than ${maxBytes} bytes`,
+      );
     text += decoder.decode(part, { stream: true });
   }
   return text + decoder.decode();
@@ -145,7 +164,8 @@ function readVectors(body: string, wanted: number, dimensions: number | null): (
       throw badAnswer(`its answer has a wrong or repeated index`);
     const vector = vectorOf(item.embedding);
     size ??= vector.length;
-    if (vector.length !== size) throw badAnswer(`it answered with ${vector.length} dimensions where ${size} are expected`);
+    if (vector.length !== size)
+      throw badAnswer(`it answered with ${vector.length} dimensions where ${size} are expected`);
     vectors[index] = vector.every(Number.isFinite) ? vector : null;
   }
   return vectors as (Float32Array | null)[];

@@ -25,7 +25,7 @@ const markdown = plainRoute({
   mediaType: "text/markdown",
   async handle(call) {
     const row = await versionOf(call);
-    return stored(call, row.markdown_uri, row.markdown_sha256, { "content-type": "text/markdown; charset=utf-8" });
+    return stored(call, row.s3_markdown_uri, row.markdown_sha256, { "content-type": "text/markdown; charset=utf-8" });
   },
 });
 
@@ -40,7 +40,7 @@ const raw = plainRoute({
   mediaType: "application/octet-stream",
   async handle(call) {
     const row = await versionOf(call);
-    return stored(call, row.raw_uri, row.checksum, {
+    return stored(call, row.s3_raw_uri, row.checksum, {
       "content-type": row.media_type,
       "content-disposition": attachment(fileNameOf(row.external_ref, row.title)),
     });

@@ -16,14 +16,14 @@ export const tenantFilter = v.optional(
 
 export const sourceType = v.picklist(SOURCE_TYPES, `must be one of ${SOURCE_TYPES.join(", ")}`);
 
-/** A text of so many characters at most, neither empty nor padded. */
+/** A text of so many characters at most, neither empty nor padded. Its bounds come first, so that they are described. */
 export const shortText = (max: number) =>
   v.pipe(
     v.string(),
-    v.trim(),
-    v.string(),
     v.minLength(1, "must not be empty"),
     v.maxLength(max, `must have at most ${max} characters`),
+    v.trim(),
+    v.minLength(1, "must not be blank"),
   );
 
 /** Page size in a query string. */

@@ -70,7 +70,9 @@ export const uploadRoute = jsonRoute({
     try {
       const fields = check(UploadFields, received.fields, "form");
       const tenant = await tenantNamed(call, fields.tenant_id);
-      const files = await Promise.all(received.files.map((file) => accept(file, tenant)));
+      // One after another, so that no more than one of them lies in memory.
+      const files: AcceptedFile[] = [];
+      for (const file of received.files) files.push(await accept(file, tenant));
       const jobId = await storeAndEnqueue(deps, files, {
         tenant,
         caller: call.caller,

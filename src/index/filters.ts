@@ -14,21 +14,46 @@ export interface SearchFilters {
   updated_before?: Date | string | undefined;
 }
 
-/** Conditions on a document `d`, beginning with AND; empty if nothing is filtered. */
-export function filterConditions(filters: SearchFilters, text: SqlText): string {
+/** Which chunks a search may find. */
+export interface Scope {
+  /** The parameter that holds the tenant. */
+  tenant: string;
+  /** Conditions on a document `d`, each beginning with AND. */
+  conditions: string;
+  /** Whether there are any. */
+  filtered: boolean;
+  /** Whether the tenant has hidden documents at all. */
+  someHidden: boolean;
+}
+
+export function scopeOf(tenantId: string, filters: SearchFilters, someHidden: boolean, text: SqlText): Scope {
+  const tenant = text.parameter(tenantId, "uuid");
   const conditions: string[] = [];
   const anyOf = (column: string, values: string[] | undefined, type: string): void => {
-    if (values && values.length > 0) conditions.push(`${column} = ANY (${text.parameter(values, type)})`);
+    if (values && values.length > 0)
+      conditions.push(`${column} = ANY (${text.parameter(values.filter(storable), type)})`);
   };
   anyOf("d.source_type", filters.source_types, "text[]");
   anyOf("d.connection_id", filters.connection_ids, "uuid[]");
   anyOf("d.document_id", filters.document_ids, "uuid[]");
   anyOf("d.language", filters.languages, "text[]");
-  if (filters.external_ref_prefix) conditions.push(`starts_with(d.external_ref, ${text.parameter(filters.external_ref_prefix, "text")})`);
-  if (filters.updated_after) conditions.push(`d.updated_at > ${text.parameter(isoTime(filters.updated_after), "timestamptz")}`);
-  if (filters.updated_before) conditions.push(`d.updated_at < ${text.parameter(isoTime(filters.updated_before), "timestamptz")}`);
-  return conditions.map((condition) => ` AND ${condition}`).join("");
+  const prefix = filters.external_ref_prefix;
+  if (prefix)
+    conditions.push(storable(prefix) ? `starts_with(d.external_ref, ${text.parameter(prefix, "text")})` : "false");
+  if (filters.updated_after)
+    conditions.push(`d.updated_at > ${text.parameter(isoTime(filters.updated_after), "timestamptz")}`);
+  if (filters.updated_before)
+    conditions.push(`d.updated_at < ${text.parameter(isoTime(filters.updated_before), "timestamptz")}`);
+  return {
+    tenant,
+    conditions: conditions.map((condition) => ` AND ${condition}`).join(""),
+    filtered: conditions.length > 0,
+    someHidden,
+  };
 }
+
+/** Postgres refuses NUL in a text; no stored one has it. */
+const storable = (text: string): boolean => !text.includes("\0");
 
 function isoTime(time: Date | string): string {
   return time instanceof Date ? time.toISOString() : time;
@@ -38,9 +63,9 @@ function isoTime(time: Date | string): string {
  * Joins the document of the chunk `alias` and restricts it; empty if the tenant hides nothing and nothing is filtered,
  * because the join costs more than all ranking.
  */
-export function documentJoin(alias: string, conditions: string, someHidden: boolean): string {
-  if (conditions === "" && !someHidden) return "";
+export function documentJoin(alias: string, scope: Scope): string {
+  if (!scope.filtered && !scope.someHidden) return "";
   return `
       JOIN chunks c ON c.tenant_id = ${alias}.tenant_id AND c.chunk_id = ${alias}.chunk_id
-      JOIN documents d ON d.tenant_id = c.tenant_id AND d.document_id = c.document_id AND NOT d.hidden${conditions}`;
+      JOIN documents d ON d.tenant_id = c.tenant_id AND d.document_id = c.document_id AND NOT d.hidden${scope.conditions}`;
 }

@@ -7,8 +7,10 @@ const HASH_WEIGHT = 0.05;
 
 /** A common table expression `fused (chunk_id, score, lexical_rank, vector_rank)` out of `lexical` and `semantic`. */
 export function fusedTable(parts: { lexical: boolean; semantic: boolean }, embedderIsSemantic: boolean): string {
-  if (!parts.semantic) return "fused AS (SELECT chunk_id, score, rank AS lexical_rank, NULL::bigint AS vector_rank FROM lexical)";
-  if (!parts.lexical) return "fused AS (SELECT chunk_id, score, NULL::bigint AS lexical_rank, rank AS vector_rank FROM semantic)";
+  if (!parts.semantic)
+    return "fused AS (SELECT chunk_id, score, rank AS lexical_rank, NULL::bigint AS vector_rank FROM lexical)";
+  if (!parts.lexical)
+    return "fused AS (SELECT chunk_id, score, NULL::bigint AS lexical_rank, rank AS vector_rank FROM semantic)";
   const weight = embedderIsSemantic ? 1 : HASH_WEIGHT;
   return `fused AS (
       SELECT chunk_id,

@@ -7,6 +7,7 @@
  *
  * Candidates are bounded: beyond what the rarest terms select, common terms select only together.
  */
+import { documentJoin, type Scope } from "./filters.ts";
 import type { QueryPlan, QueryTerm } from "./query_terms.ts";
 import type { SqlText } from "./sql_text.ts";
 
@@ -26,20 +27,19 @@ const MAX_COUNTED_CANDIDATES = 20_000;
 
 /**
  * Common table expressions ending in `lexical (chunk_id, score, rank)`, best first.
- * @param join what restricts a row `f` of chunk_fts to visible documents; empty for none
  */
-export function lexicalTables(plan: QueryPlan, tenant: string, join: string, depth: number, text: SqlText): string {
+export function lexicalTables(plan: QueryPlan, scope: Scope, depth: number, text: SqlText): string {
   const branches = plan.configs.flatMap((config) => {
     const ranks = plan.terms.map((term, i) => {
       const tsquery = term.tsqueries.get(config);
       const rank = tsquery ? `ts_rank('{1,1,1,1}', f.tsv, ${text.parameter(tsquery, "tsquery")})` : "0::real";
       return `${rank} AS s${i}`;
     });
-    return selections(plan, config).map(
+    return selections(plan, config, scope.filtered).map(
       ({ tsquery, except, limit }) => `(
       SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
-      FROM chunk_fts f${join}
-      WHERE f.tenant_id = ${tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
+      FROM chunk_fts f${documentJoin("f", scope)}
+      WHERE f.tenant_id = ${scope.tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
         ${except ? `AND NOT f.tsv @@ ${text.parameter(except, "tsquery")}` : ""}
       LIMIT ${limit})`,
     );
@@ -58,7 +58,9 @@ export function lexicalTables(plan: QueryPlan, tenant: string, join: string, dep
 function rarity(plan: QueryPlan, text: SqlText): string {
   const { wordsPerChunk } = plan;
   if (wordsPerChunk !== null) {
-    const weights = plan.terms.map((term, i) => `${text.parameter(inverseFrequency(plan.chunks, term.chunks ?? 0), "float8")} AS idf${i}`);
+    const weights = plan.terms.map(
+      (term, i) => `${text.parameter(inverseFrequency(plan.chunks, term.chunks ?? 0), "float8")} AS idf${i}`,
+    );
     return `SELECT ${text.parameter(Math.max(wordsPerChunk, 1), "float8")} AS average, ${weights.join(", ")}`;
   }
   const total = text.parameter(plan.chunks, "float8");
@@ -87,12 +89,12 @@ const float = (value: number): string => `'${value}'::float8`;
 interface Selection {
   tsquery: string;
   /** What another selection has already. */
-  except?: string;
+  except?: string | undefined;
   limit: number;
 }
 
 /** Which chunks are candidates: rarest terms first until they select enough, then common ones in conjunction. */
-function selections(plan: QueryPlan, config: string): Selection[] {
+function selections(plan: QueryPlan, config: string, filtered: boolean): Selection[] {
   const terms = plan.terms.filter((term) => term.tsqueries.has(config));
   const anyOf = (some: QueryTerm[]): string => some.map((term) => `(${term.tsqueries.get(config)})`).join(" | ");
   if (plan.wordsPerChunk === null) return [{ tsquery: anyOf(terms), limit: MAX_COUNTED_CANDIDATES }];
@@ -114,7 +116,13 @@ function selections(plan: QueryPlan, config: string): Selection[] {
     share *= Math.min(1, (term.chunks ?? 0) / plan.chunks);
     if (share * plan.chunks <= CANDIDATES / 2) break;
   }
-  // With few rare chunks any of the common ones fill the list; with none, they are all there is to rank.
-  const limit = alone.length > 0 ? FILLING_CANDIDATES : MAX_CANDIDATES;
-  return [...rare, { tsquery: together.join(" & "), limit, ...(alone.length > 0 ? { except: anyOf(alone) } : {}) }];
+  // With few rare chunks the common ones fill the list; with none, they are all there is to rank.
+  const limit = rare.length > 0 ? FILLING_CANDIDATES : MAX_CANDIDATES;
+  const chosen: Selection[] = [...rare, { tsquery: together.join(" & "), limit, except: rare[0]?.tsquery }];
+  // Behind a filter there may be few chunks with all of them: then one is enough.
+  if (filtered && terms.length > 1) {
+    const taken = chosen.map(({ tsquery }) => `(${tsquery})`).join(" | ");
+    chosen.push({ tsquery: anyOf(terms), limit: FILLING_CANDIDATES, except: taken });
+  }
+  return chosen;
 }

@@ -53,8 +53,13 @@ interface ConfigRow {
 /** One statement. The plan has no terms if the query has no word that any document could contain. */
 export async function planQuery(sql: Sql | TransactionSql, tenantId: string, query: string): Promise<QueryPlan> {
   const { words, names } = queryWords(query);
-  const rows = await sql.unsafe<ConfigRow[]>(STATEMENT, [tenantId, words, [...words, ...names], COUNTED_CHUNKS + 1], { prepare: true });
-  const chunks = Math.max(rows[0]?.counted ?? 0, rows.reduce((sum, row) => sum + (row.chunks ?? 0), 0));
+  const rows = await sql.unsafe<ConfigRow[]>(STATEMENT, [tenantId, words, [...words, ...names], COUNTED_CHUNKS + 1], {
+    prepare: true,
+  });
+  const chunks = Math.max(
+    rows[0]?.counted ?? 0,
+    rows.reduce((sum, row) => sum + (row.chunks ?? 0), 0),
+  );
   const known = chunks > COUNTED_CHUNKS && rows.every((row) => row.sampled !== null);
   const terms = dropForeignStopWords(rows, termsOf(words, names, rows, known), words);
   return {
@@ -92,7 +97,8 @@ function termsOf(words: string[], names: string[], rows: ConfigRow[], known: boo
     }
     // "run" and "running" are one term; so are a name and a word that the index knows as the same lexeme.
     const key = JSON.stringify([...tsqueries]);
-    if (tsqueries.size > 0 && !terms.has(key)) terms.set(key, { word, index, tsqueries, chunks: known ? chunks : null });
+    if (tsqueries.size > 0 && !terms.has(key))
+      terms.set(key, { word, index, tsqueries, chunks: known ? chunks : null });
   };
   for (const [index, word] of words.entries()) add(word, index, (row) => row.lexemes[index] ?? []);
   for (const name of names) add(name, -1, () => [name]);

@@ -5,8 +5,8 @@
  */
 import type { Sql, TransactionSql } from "postgres";
 import type { Embedder } from "../embed/provider.ts";
-import { SluiceError } from "../errors.ts";
-import { documentJoin, filterConditions, type SearchFilters } from "./filters.ts";
+import { SluiceError, TransientError } from "../errors.ts";
+import { type SearchFilters, scopeOf } from "./filters.ts";
 import { fusedTable } from "./fuse.ts";
 import { lexicalTables } from "./lexical.ts";
 import { planQuery, type QueryPlan } from "./query_terms.ts";
@@ -46,6 +46,8 @@ export interface Hit {
 export interface SearchOptions {
   signal?: AbortSignal | undefined;
   statementTimeoutMs?: number | undefined;
+  /** How long a search waits for the vector of its query; default 5 s. */
+  embedTimeoutMs?: number | undefined;
   /** Told why a hybrid search was answered by words alone. */
   onDegraded?: ((error: SluiceError) => void) | undefined;
 }
@@ -54,30 +56,58 @@ export interface SearchOptions {
 const DEPTH = 100;
 /** Long enough for anything but a fault. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+const EMBED_TIMEOUT_MS = 5_000;
 
 /**
  * The best chunks of visible documents, best first; ties by chunk id.
  * @throws what the embedder throws, in vector mode
  */
-export async function search(sql: Sql, embedder: Embedder, request: SearchRequest, options: SearchOptions = {}): Promise<Hit[]> {
+export async function search(
+  sql: Sql,
+  embedder: Embedder,
+  request: SearchRequest,
+  options: SearchOptions = {},
+): Promise<Hit[]> {
   const mode = request.mode ?? "hybrid";
   const topK = Math.min(Math.max(Math.trunc(request.topK ?? 10), 1), 100);
   const vector = mode === "lexical" ? null : await queryVector(embedder, request, options);
   return sql.begin("read only", async (tx) => {
-    const settings = tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true), set_config('jit', 'off', true)`;
-    const [plan] = await Promise.all([planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query), settings]);
-    const semantic = vector && { model: embedder.model, vector, indexed: await useIndex(tx, plan, embedder.model, vector, request.filters) };
+    // Sent first: compiling such statements takes longer than running them.
+    const settings =
+      tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true), set_config('jit', 'off', true)`.execute();
+    const [, plan] = await Promise.all([
+      settings,
+      planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query),
+    ]);
+    const semantic = vector && {
+      model: embedder.model,
+      vector,
+      indexed: await useIndex(tx, plan, embedder.model, vector, request.filters),
+    };
     const text = statementOf(plan, semantic, { ...request, topK, semantic: embedder.semantic });
     return text ? tx.unsafe<Hit[]>(text.sql, text.values as never[]) : [];
   }) as Promise<Hit[]>;
 }
 
 /** Null if there is nothing to compare: the endpoint is down, or the text has no features. */
-async function queryVector(embedder: Embedder, request: SearchRequest, options: SearchOptions): Promise<Float32Array | null> {
+async function queryVector(
+  embedder: Embedder,
+  request: SearchRequest,
+  options: SearchOptions,
+): Promise<Float32Array | null> {
+  const patience = AbortSignal.timeout(options.embedTimeoutMs ?? EMBED_TIMEOUT_MS);
   try {
-    const vector = await embedder.embedQuery(request.query, options.signal);
+    const vector = await embedder.embedQuery(
+      request.query,
+      options.signal ? AbortSignal.any([options.signal, patience]) : patience,
+    );
     return vector.some((component) => component !== 0) ? vector : null;
-  } catch (error) {
+  } catch (thrown) {
+    options.signal?.throwIfAborted();
+    const late = patience.aborted && !(thrown instanceof SluiceError);
+    const error = late
+      ? new TransientError("embeddings.unavailable", "the embeddings endpoint took too long for a search")
+      : thrown;
     if (request.mode === "vector" || !(error instanceof SluiceError)) throw error;
     options.onDegraded?.(error);
     return null;
@@ -85,7 +115,13 @@ async function queryVector(embedder: Embedder, request: SearchRequest, options: 
 }
 
 /** Decides between exact and indexed search, and sets up the latter. A few named documents are compared exactly. */
-async function useIndex(tx: TransactionSql, plan: QueryPlan, model: string, vector: Float32Array, filters?: SearchFilters): Promise<boolean> {
+async function useIndex(
+  tx: TransactionSql,
+  plan: QueryPlan,
+  model: string,
+  vector: Float32Array,
+  filters?: SearchFilters,
+): Promise<boolean> {
   if (plan.chunks <= EXACT_CHUNKS || (filters?.document_ids?.length ?? 0) > 0) return false;
   return prepareIndexedSearch(tx, model, vector.length);
 }
@@ -98,18 +134,17 @@ function statementOf(
   const parts = { lexical: plan.terms.length > 0, semantic: semantic !== null };
   if (!parts.lexical && !parts.semantic) return null;
   const text = new SqlText();
-  const tenant = text.parameter(request.tenantId, "uuid");
-  const conditions = filterConditions(request.filters ?? {}, text);
+  const scope = scopeOf(request.tenantId, request.filters ?? {}, plan.someHidden, text);
   const depth = Math.max(DEPTH, request.topK);
   const tables: string[] = [];
-  if (parts.lexical) tables.push(lexicalTables(plan, tenant, documentJoin("f", conditions, plan.someHidden), depth, text));
-  if (semantic) tables.push(semanticTable(semantic, tenant, documentJoin("v", conditions, plan.someHidden), depth, text));
+  if (parts.lexical) tables.push(lexicalTables(plan, scope, depth, text));
+  if (semantic) tables.push(semanticTable(semantic, scope, depth, text));
   tables.push(fusedTable(parts, request.semantic));
   const sql = `WITH ${tables.join(", ")}
     SELECT t.score, t.chunk_id, d.document_id, d.source_id, d.source_version_id, d.title, c.chunk_path, c.chunk_text, d.url,
       d.external_ref, d.source_type, t.lexical_rank::int AS lexical_rank, t.vector_rank::int AS vector_rank
     FROM (SELECT * FROM fused ORDER BY score DESC, chunk_id LIMIT ${request.topK}) t
-    JOIN chunks c ON c.tenant_id = ${tenant} AND c.chunk_id = t.chunk_id
+    JOIN chunks c ON c.tenant_id = ${scope.tenant} AND c.chunk_id = t.chunk_id
     JOIN documents d ON d.tenant_id = c.tenant_id AND d.document_id = c.document_id AND NOT d.hidden
     ORDER BY t.score DESC, t.chunk_id`;
   return { sql, values: text.values };

@@ -3,6 +3,7 @@
  * fast enough; many are searched through the HNSW index of their model, in half precision. That index knows no tenants
  * and no filters, so it is scanned on until enough rows pass them (pgvector's iterative scan).
  */
+import { documentJoin, type Scope } from "./filters.ts";
 import type { SqlText } from "./sql_text.ts";
 import { vectorText } from "./write_vectors.ts";
 
@@ -18,9 +19,8 @@ export interface SemanticQuery {
 
 /**
  * A common table expression `semantic (chunk_id, score, rank)`, best first; score is the cosine similarity.
- * @param join what restricts a row `v` of chunk_vectors to visible documents; empty for none
  */
-export function semanticTable(query: SemanticQuery, tenant: string, join: string, depth: number, text: SqlText): string {
+export function semanticTable(query: SemanticQuery, scope: Scope, depth: number, text: SqlText): string {
   const size = query.vector.length;
   const wanted = text.parameter(vectorText(query.vector), "text");
   // The index is on this very expression.
@@ -29,8 +29,8 @@ export function semanticTable(query: SemanticQuery, tenant: string, join: string
     : `v.embedding <=> ${wanted}::vector(${size})`;
   return `nearest AS MATERIALIZED (
       SELECT v.chunk_id, ${distance} AS distance
-      FROM chunk_vectors v${join}
-      WHERE v.tenant_id = ${tenant} AND v.embedding_model = ${text.parameter(query.model, "text")} AND v.embedding_dim = ${size}
+      FROM chunk_vectors v${documentJoin("v", scope)}
+      WHERE v.tenant_id = ${scope.tenant} AND v.embedding_model = ${text.parameter(query.model, "text")} AND v.embedding_dim = ${size}
       ORDER BY ${distance} LIMIT ${depth}
     ), semantic AS (
       SELECT chunk_id, (1 - distance)::float8 AS score, row_number() OVER (ORDER BY distance, chunk_id) AS rank

@@ -8,6 +8,8 @@ import type { Sql, TransactionSql } from "postgres";
 
 /** Vectors of a model from which on the index is built. */
 export const INDEXED_VECTORS = 20_000;
+/** While jobs run, it waits for so many times more: the rest of a first load goes in far faster without an index. */
+const OVERDUE = 5;
 /** halfvec takes no more in an index (pgvector README, "Indexing"). */
 const MAX_DIMENSIONS = 4_000;
 const BUILD_LOCK = 7_203_118_245;
@@ -26,9 +28,12 @@ export async function ensureVectorIndex(sql: Sql, model: string, dim: number, du
   if (dim > MAX_DIMENSIONS) return false;
   const name = vectorIndexName(model, dim);
   if (await indexIsReady(sql, model, dim)) return false;
-  const [found] = await sql<{ vectors: number }[]>`
-    SELECT count(*)::int AS vectors FROM (SELECT 1 FROM chunk_vectors WHERE embedding_model = ${model} LIMIT ${due}) AS bounded`;
-  if ((found?.vectors ?? 0) < due) return false;
+  const [found] = await sql<{ vectors: number; busy: boolean }[]>`
+    SELECT count(*)::int AS vectors,
+      EXISTS (SELECT 1 FROM ingest_jobs WHERE job_status IN ('queued', 'retrying', 'processing')) AS busy
+    FROM (SELECT 1 FROM chunk_vectors WHERE embedding_model = ${model} LIMIT ${due * OVERDUE}) AS bounded`;
+  const { vectors = 0, busy = false } = found ?? {};
+  if (vectors < (busy ? due * OVERDUE : due)) return false;
   // CONCURRENTLY runs outside transactions, so one connection holds the lock and its settings from begin to end.
   const connection = await sql.reserve();
   try {

@@ -57,7 +57,8 @@ function collectNames(text: string): string[] {
     if (HYPHENATED_WORDS.test(compound)) continue;
     addName(names, compound);
     // The last part of a path and the names between its slashes are what people remember of it.
-    if (/[/\\:@#]/.test(compound)) for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
+    if (/[/\\:@#]/.test(compound))
+      for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
     if (names.size >= MAX_NAMES) break;
   }
   for (const acronym of text.match(ACRONYM) ?? []) if (names.size < MAX_NAMES) names.add(acronym.toLowerCase());

@@ -19,7 +19,12 @@ const ROWS_PER_STATEMENT = 1_000;
  * @param dim components of every vector
  * @returns how many rows were written
  */
-export async function insertVectors(sql: Sql | TransactionSql, rows: VectorRow[], model: string, dim: number): Promise<number> {
+export async function insertVectors(
+  sql: Sql | TransactionSql,
+  rows: VectorRow[],
+  model: string,
+  dim: number,
+): Promise<number> {
   let written = 0;
   for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
     const part = rows.slice(start, start + ROWS_PER_STATEMENT);

@@ -12,7 +12,13 @@ const MARKER_CLASS = /(?:^|\s)(?:sourceCode|hljs|src-block|prettyprint)(?:\s|$)/
 const NO_LANGUAGE =
   /^(?:sourceCode|hljs|src-block|prettyprint|linenums|numberSource|numberLines|code|codehilite|highlight|none|text|plain(?:text)?|nohighlight|no-highlight|default|copy)$/i;
 const LINE_ELEMENTS: ReadonlySet<string> = new Set(["DIV", "P", "LI", "TR"]);
-const GUTTER_CLASS = /(?:^|\s)(?:gutter|linenos?|lineno|line-numbers?-rows|hljs-ln-numbers|blob-num)(?:\s|$)/;
+const GUTTER_CLASS =
+  /(?:^|\s)(?:gutter|linenos?|lineno|line-numbers?-rows|hljs-ln-numbers|blob-num|rouge-gutter)(?:\s|$)/;
+
+/** Whether the element holds the line numbers beside a code listing. */
+export function isGutter(element: HtmlElement): boolean {
+  return GUTTER_CLASS.test(element.getAttribute("class") ?? "");
+}
 
 /** The language of a `<pre>`: its own, its code element's, or that of the box that a highlighter put around it. */
 export function languageOf(pre: HtmlElement): string {
@@ -63,10 +69,7 @@ export function codeOf(pre: HtmlElement): string {
   while (node && node !== pre) {
     if (node.nodeType === 3 || node.nodeType === 4) code += node.nodeValue ?? "";
     else if (node.nodeName === "BR") code += "\n";
-    const skip =
-      node.nodeType === 1 &&
-      (isHidden(node as HtmlElement, node.nodeName) ||
-        GUTTER_CLASS.test((node as HtmlElement).getAttribute("class") ?? ""));
+    const skip = node.nodeType === 1 && (isHidden(node as HtmlElement, node.nodeName) || isGutter(node as HtmlElement));
     if (node.firstChild && !skip) {
       node = node.firstChild;
       continue;

@@ -5,37 +5,42 @@
 
 /** Elements that HTML closes by itself, or that have no content: a row of them does not nest. */
 const NOT_NESTING =
-  /^(?:p|li|dt|dd|td|th|tr|thead|tbody|tfoot|option|optgroup|br|hr|img|input|meta|link|area|base|col|embed|param|source|track|wbr|rt|rp)$/i;
+  /^(?:p|li|dt|dd|td|th|tr|thead|tbody|tfoot|option|optgroup|br|hr|img|input|meta|link|area|base|col|embed|param|source|track|wbr|rt|rp)$/;
 const TAG = /<(\/?)([a-zA-Z][^\s/<>]*)[^<>]*>/g;
+/** An end tag closes an element this far up at most; beyond, it is taken for a stray one. */
+const REACH = 100;
 
-/** The HTML with all tags deeper than `max` removed, and whether there were any. */
+/** The HTML without the tags of elements deeper than `max`, and whether there were any. */
 export function limitDepth(html: string, max: number): { html: string; cut: boolean } {
-  if (!isDeep(html, max)) return { html, cut: false };
+  const open: { name: string; kept: boolean }[] = [];
+  const kept: string[] = [];
   let depth = 0;
-  const cut = html.replace(TAG, (tag: string, slash: string, name: string) => {
-    if (NOT_NESTING.test(name)) return depth > max ? " " : tag;
-    if (slash) {
-      const kept = depth <= max;
-      depth = Math.max(0, depth - 1);
-      return kept ? tag : " ";
-    }
-    if (tag.endsWith("/>")) return depth > max ? " " : tag;
-    depth++;
-    return depth <= max ? tag : " ";
-  });
-  return { html: cut, cut: true };
-}
-
-function isDeep(html: string, max: number): boolean {
-  let depth = 0;
+  let done = 0;
+  const drop = (from: number, to: number): void => {
+    kept.push(html.slice(done, from));
+    done = to;
+  };
   TAG.lastIndex = 0;
   for (let match = TAG.exec(html); match; match = TAG.exec(html)) {
-    if (NOT_NESTING.test(match[2]!)) continue;
-    if (match[1]) depth = Math.max(0, depth - 1);
-    else if (++depth > max) {
-      TAG.lastIndex = 0;
-      return true;
+    const name = match[2]!.toLowerCase();
+    if (NOT_NESTING.test(name)) continue;
+    if (match[1]) {
+      const at = lastOpen(open, name);
+      if (at < 0) continue;
+      if (!open[at]!.kept) drop(match.index, TAG.lastIndex);
+      for (let index = at; index < open.length; index++) if (open[index]!.kept) depth--;
+      open.length = at;
+    } else {
+      open.push({ name, kept: depth < max });
+      if (depth < max) depth++;
+      else drop(match.index, TAG.lastIndex);
     }
   }
-  return false;
+  return done === 0 ? { html, cut: false } : { html: kept.join(" ") + html.slice(done), cut: true };
+}
+
+function lastOpen(open: readonly { name: string }[], name: string): number {
+  const end = Math.max(0, open.length - REACH);
+  for (let index = open.length - 1; index >= end; index--) if (open[index]!.name === name) return index;
+  return -1;
 }

@@ -3,7 +3,7 @@
  * things with addresses are in html_media.ts.
  */
 import type { HtmlElement } from "@mixmark-io/domino";
-import { codeOf, languageOf } from "./html_code.ts";
+import { codeOf, isGutter, languageOf } from "./html_code.ts";
 import { checkbox, image, link, math, media } from "./html_media.ts";
 import type { Handler, HtmlWalk, Leave } from "./html_walk.ts";
 import { CODE, DEL, EM, STRONG, SUB, SUP } from "./inline_run.ts";
@@ -76,7 +76,7 @@ const code: Handler = (walk, element) => {
 
 const table: Handler = (walk, element, name) => {
   const role = element.getAttribute("role");
-  if (role === "presentation" || role === "none") return block(walk, element, name);
+  if (role === "presentation" || role === "none" || isListing(element)) return block(walk, element, name);
   const { builder, tables } = walk;
   builder.flush();
   const isText = builder.inCell || builder.inHeading;
@@ -90,6 +90,17 @@ const table: Handler = (walk, element, name) => {
     if (!isText && filled) builder.append(node);
   };
 };
+
+/** A table that only sets line numbers beside code. */
+function isListing(element: HtmlElement): boolean {
+  let node = element.firstChild;
+  for (let step = 0; node && step < 8; step++) {
+    if (node.nodeName === "TD") return isGutter(node as HtmlElement);
+    const inside = /^(?:THEAD|TBODY|TR)$/.test(node.nodeName) ? node.firstChild : null;
+    node = inside ?? node.nextSibling;
+  }
+  return false;
+}
 
 const tableSection: Handler = (walk, _element, name) => {
   const current = walk.tables.at(-1);
@@ -107,6 +118,7 @@ const tableRow: Handler = (walk) => {
 };
 
 const tableCell: Handler = (walk, element, name) => {
+  if (isGutter(element)) return "skip";
   const current = walk.tables.at(-1);
   const row = current?.node.lastChild ?? null;
   if (!current || (!row && !walk.builder.inCell)) return block(walk, element, name);

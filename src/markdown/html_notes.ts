@@ -15,7 +15,7 @@ export interface Notes {
 
 const NOTE_ELEMENTS = /^(?:LI|P|DIV|ASIDE|DD|TR|SECTION|SPAN)$/;
 const MARK_TEXT =
-  /^[[(]?(?:\d{1,4}|[a-zA-Z]{1,2}|[ivxlcdm]{1,6}|[*†‡§¶]{1,3}|(?:note|nb|fn|lower-alpha|n)\.? ?\d{1,4})[\])]?$/i;
+  /^[[(]?(?:\d{1,6}|[a-zA-Z]{1,2}|[ivxlcdm]{1,6}|[*†‡§¶]{1,3}|(?:note|nb|fn|lower-alpha|n)\.? ?\d{1,4})[\])]?$/i;
 const MARK_CLASS = /footnote|noteref|endnote|(?:^|\s|-)fn(?:\s|-|$)/i;
 /** A back link stands this deep in its note at most. */
 const CLIMB_MAX = 12;
@@ -36,7 +36,7 @@ export function findNotes(localLinks: readonly HtmlElement[], byId: (id: string)
     if (backLinks.has(link) || !looksLikeMark(link)) continue;
     const body = byId(targetOf(link));
     if (!body || !NOTE_ELEMENTS.test(body.nodeName) || isInside(link, body)) continue;
-    const back = idsOf(link)
+    const back = idsOf(link, byId)
       .flatMap((id) => linksTo.get(id) ?? [])
       .filter((other) => isInside(other, body));
     if (back.length === 0) continue;
@@ -65,13 +65,16 @@ function looksLikeMark(link: HtmlElement): boolean {
   return text.length <= 12 && MARK_TEXT.test(text);
 }
 
-/** The link's own id, or that of the element that holds nothing but the link. */
-function idsOf(link: HtmlElement): string[] {
+/**
+ * The link's own id, or that of the element that holds nothing but the link. An id counts for the first element that has
+ * it only, as in browsers; else a page of equal ids would take quadratic time.
+ */
+function idsOf(link: HtmlElement, byId: (id: string) => HtmlElement | null): string[] {
   const ids: string[] = [];
   let element: HtmlNode | null = link;
   for (let level = 0; level < 3 && element?.nodeType === 1; level++) {
-    const id = (element as HtmlElement).getAttribute("id") ?? (element as HtmlElement).getAttribute("name");
-    if (id) ids.push(id);
+    const id = (element as HtmlElement).getAttribute("id");
+    if (id && byId(id) === element) ids.push(id);
     element = element.parentNode;
     if (element && !/^(?:SUP|SPAN|A)$/.test(element.nodeName)) break;
   }

@@ -35,8 +35,9 @@ export function isHidden(element: HtmlElement, name: string): boolean {
   const style = element.getAttribute("style");
   if (style && HIDING_STYLE.test(style)) return true;
   if (name === "DIALOG") return !element.hasAttribute("open");
-  // KaTeX writes every formula twice: as MathML and as positioned glyphs.
-  return name === "SPAN" && element.getAttribute("class") === "katex-html";
+  // KaTeX writes every formula twice: as MathML and as positioned glyphs. MediaWiki puts "^" beside its back links.
+  const classes = name === "SPAN" ? element.getAttribute("class") : null;
+  return classes === "katex-html" || classes === "mw-cite-backlink";
 }
 
 /** A link in a heading that only offers the heading's own address. */

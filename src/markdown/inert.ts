@@ -121,10 +121,13 @@ function changeAngle(text: string, at: number, counter: Counter): Change | "uncl
   const end = text.indexOf(">", at) < 0 ? -1 : tagEnd(text, at);
   if (end < 0) return "unclosed";
   // What is no tag after all may hold a link.
-  const tag = disarmTag(text.slice(at, end), counter).replace(/\]([(:])(\s*)([^\s)]+)/g, (whole, open: string, blank: string, address: string) => {
-    const inert = inertAddress(address.replace(/^</, ""), counter);
-    return inert === null ? whole : `]${open}${blank}${inert}`;
-  });
+  const tag = disarmTag(text.slice(at, end), counter).replace(
+    /\]([(:])(\s*)([^\s)]+)/g,
+    (whole, open: string, blank: string, address: string) => {
+      const inert = inertAddress(address.replace(/^</, ""), counter);
+      return inert === null ? whole : `]${open}${blank}${inert}`;
+    },
+  );
   return { start: at, end, text: tag };
 }
 
@@ -224,7 +227,8 @@ function tagEnd(text: string, at: number): number {
 }
 
 /** Attributes that hold an address, or text that becomes one. */
-const ADDRESS = /^(?:(?:xlink:)?href|src|action|formaction|data|poster|background|cite|codebase|longdesc|ping|lowsrc|dynsrc|code|content|values|from|to|by)$/i;
+const ADDRESS =
+  /^(?:(?:xlink:)?href|src|action|formaction|data|poster|background|cite|codebase|longdesc|ping|lowsrc|dynsrc|code|content|values|from|to|by)$/i;
 
 const ATTRIBUTE = /([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s>]+)/g;
 
@@ -243,7 +247,9 @@ function disarmTag(tag: string, counter: Counter): string {
     }
     const quote = value[0] === '"' || value[0] === "'" ? value[0] : "";
     const bare = quote ? value.slice(1, -1) : value;
-    const inert = !ADDRESS.test(name) ? null : inertAddress(bare.replace(/^\s*\d*\s*;?\s*url\s*=\s*['"]?/i, ""), counter);
+    const inert = !ADDRESS.test(name)
+      ? null
+      : inertAddress(bare.replace(/^\s*\d*\s*;?\s*url\s*=\s*['"]?/i, ""), counter);
     return inert === null ? whole : `${name}${equals}${quote}${inert}${quote}`;
   });
 }

@@ -151,10 +151,12 @@ interface Scope {
   after: string;
   inLink: boolean;
   lineStart: boolean;
+  /** The last character of other emphasis right before: its asterisks run together with ours. */
+  behindMark: string;
 }
 
 function buildLine(line: Piece[], options: RunOptions, after: string): NeutralNode[] {
-  const scope = { before: "", after, inLink: false, lineStart: options.breaks === "hard" };
+  const scope = { before: "", after, inLink: false, lineStart: options.breaks === "hard", behindMark: "" };
   return buildGroup(line, 0, false, scope);
 }
 
@@ -165,9 +167,17 @@ function buildGroup(pieces: Piece[], done: number, linked: boolean, scope: Scope
   while (index < pieces.length) {
     const group = longestGroup(pieces, index, done, linked);
     const end = group ? group.end : index + 1;
-    const before = index > 0 ? lastChar(pieces[index - 1]!, done) : scope.before;
+    const before = index > 0 ? lastChar(pieces[index - 1]!, done, linked) : scope.before;
     const after = end < pieces.length ? firstChar(pieces[end]!, done, linked) : scope.after;
-    const inner: Scope = { before, after, inLink: scope.inLink, lineStart: scope.lineStart && out.length === 0 };
+    const previous = pieces[index - 1];
+    const behindMark = previous && (previous.marks & ~done & (STRONG | EM)) !== 0 ? previous.text.slice(-1) : "";
+    const inner: Scope = {
+      before,
+      after,
+      inLink: scope.inLink,
+      lineStart: scope.lineStart && out.length === 0,
+      behindMark,
+    };
     if (group === null) out.push(...leaf(pieces[index]!, inner));
     else out.push(...wrap(pieces.slice(index, end), group, done, linked, inner));
     index = end;
@@ -226,7 +236,25 @@ function wrap(pieces: Piece[], group: Group, done: number, linked: boolean, scop
   const mark = opener(group.name);
   plain(outside.before, scope.before, mark);
   const element = NeutralNode.element(group.name, isLink ? { ...pieces[0]!.link } : {});
-  const inner: Scope = { before: mark, after: isLink ? "" : mark, inLink: scope.inLink || isLink, lineStart: false };
+  if (flanking) {
+    const first = firstChar(pieces[0]!, done | group.mark, linked);
+    const last = lastChar(pieces.at(-1)!, done | group.mark, linked);
+    const opens = outside.before !== "" || WORD.test(first) || !WORD.test(scope.before);
+    const closes = outside.after !== "" || WORD.test(last) || !WORD.test(scope.after);
+    const merges =
+      scope.behindMark !== "" &&
+      outside.before === "" &&
+      group.name !== "DEL" &&
+      !(WORD.test(scope.behindMark) && WORD.test(first));
+    if (!opens || !closes || merges) element.attributes.asTag = true;
+  }
+  const inner: Scope = {
+    before: mark,
+    after: isLink ? "]" : mark,
+    inLink: scope.inLink || isLink,
+    lineStart: false,
+    behindMark: "",
+  };
   for (const child of buildGroup(pieces, done | group.mark, linked || isLink, inner)) element.append(child);
   if (element.firstChild) out.push(element);
   plain(outside.after, mark === "[" ? ")" : mark, scope.after);
@@ -282,8 +310,8 @@ function firstChar(piece: Piece, done: number, linked: boolean): string {
   return piece.marks & ~done ? "*" : piece.text[0]!;
 }
 
-function lastChar(piece: Piece, done: number): string {
-  if (piece.kind !== "text" || piece.link) return ")";
+function lastChar(piece: Piece, done: number, linked: boolean): string {
+  if (piece.kind !== "text" || (piece.link && !linked)) return ")";
   if (piece.marks & CODE) return "`";
   return piece.marks & ~done ? "*" : (piece.text.at(-1) ?? "");
 }

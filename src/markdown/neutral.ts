@@ -34,6 +34,8 @@ export interface Attributes {
   title?: string | null;
   /** `IMG`, escaped. */
   alt?: string;
+  /** `STRONG`, `EM`, `DEL`: to be written as an HTML tag, where asterisks would not be understood. */
+  asTag?: boolean;
   /** `OL`: number of the first item. */
   start?: number;
   /** `UL`, `OL`: whether the other marker has to be used, since a list of the same kind stands right before it. */

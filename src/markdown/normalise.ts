@@ -71,7 +71,8 @@ function cleanCharacters(markdown: string, warnings: WarningCounter): string {
       return run === "\v" || run === "\f" || run === "\x85" ? " " : "";
     });
     if (controls) warnings.add("control_characters_removed", "Control characters were removed.", controls);
-    if (overrides) warnings.add("bidi_overrides_removed", "Characters that override the direction of text were removed.", overrides);
+    if (overrides)
+      warnings.add("bidi_overrides_removed", "Characters that override the direction of text were removed.", overrides);
   }
   // Everything below U+0300 is its own composed form.
   return /[\u0300-\uffff]/.test(text) ? limitMarks(text).normalize("NFC") : text;
@@ -120,7 +121,10 @@ function cleanPiece(text: string, from: number, pass: Pass): number {
     const end = newline < 0 ? text.length : newline + 1;
     const lines = text.slice(from, end).split("\n");
     const tokens = parseBlocks(lines.join("\n"));
-    const last = end < text.length ? tokens.findLast((token) => token.level === 0 && token.map !== null && token.nesting >= 0) : undefined;
+    const last =
+      end < text.length
+        ? tokens.findLast((token) => token.level === 0 && token.map !== null && token.nesting >= 0)
+        : undefined;
     const cut = last?.map?.[0] ?? lines.length;
     // Code that fills the whole piece must be seen to its end; a giant list or table may be cut at any line.
     if (cut === 0 && (last?.type === "fence" || last?.type === "html_block" || last?.type === "code_block")) continue;
@@ -169,7 +173,8 @@ function markLines(token: Token, lines: string[], kinds: Uint8Array): void {
   const [start, end] = token.map;
   if (token.type === "paragraph_open") kinds.fill(BREAKABLE, start, end - 1);
   else if (token.type === "fence") kinds.fill(VERBATIM, start + 1, end);
-  else if (token.type === "html_block" && /^[\s>]*<(?:pre|textarea)[\s>]/i.test(lines[start]!)) kinds.fill(VERBATIM, start, end);
+  else if (token.type === "html_block" && /^[\s>]*<(?:pre|textarea)[\s>]/i.test(lines[start]!))
+    kinds.fill(VERBATIM, start, end);
   else if (token.type === "code_block") {
     let last = end;
     while (last > start && !/\S/.test(lines[last - 1]!)) last--;
@@ -202,7 +207,11 @@ function disarm(lines: string[], used: number, tokens: Token[], pass: Pass): voi
   };
   const inline = (text: string) => disarmInline(text, pass.warnings);
   // Cells are split before code spans are paired, so a backtick never pairs with one of another cell.
-  const cells = (text: string) => text.split(/((?<!\\)\||\n)/).map(inline).join("");
+  const cells = (text: string) =>
+    text
+      .split(/((?<!\\)\||\n)/)
+      .map(inline)
+      .join("");
   for (const token of tokens) {
     if (!token.map || token.map[0] >= used) continue;
     const [start, end] = token.map;

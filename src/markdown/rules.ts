@@ -14,9 +14,9 @@ const cells = new WeakMap<NeutralNode, string>();
 
 const block = (content: string): string => `\n\n${content}\n\n`;
 const around =
-  (mark: string): Rule =>
-  (content) =>
-    mark + content + mark;
+  (mark: string, name: string): Rule =>
+  (content, { attributes }) =>
+    attributes.asTag ? `<${name}>${content}</${name}>` : mark + content + mark;
 const tag =
   (name: string): Rule =>
   (content) =>
@@ -108,9 +108,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   ASIDE: (content, node) =>
     block(`[^${node.attributes.label}]: ${prefixLines(trimNewlines(content), "    ").trimStart()}`),
-  STRONG: around("**"),
-  EM: around("*"),
-  DEL: around("~~"),
+  STRONG: around("**", "strong"),
+  EM: around("*", "em"),
+  DEL: around("~~", "del"),
   SUB: tag("sub"),
   SUP: tag("sup"),
   CODE: (content) => inlineCode(content),

@@ -23,8 +23,10 @@ interface Row {
 export async function queueDepth(sql: Sql): Promise<QueueDepth> {
   const [row] = await sql<Row[]>`
     WITH active AS (
-      SELECT job_id, job_status, available_at, items_open, vectors_pending FROM ingest_jobs
-      WHERE job_status IN ('queued', 'retrying', 'processing')
+      -- In two parts, since neither partial index covers all three statuses: ingest_jobs_to_list, ingest_jobs_active.
+      SELECT job_id, job_status, available_at, items_open, vectors_pending FROM ingest_jobs WHERE job_status IN ('queued', 'retrying')
+      UNION ALL
+      SELECT job_id, job_status, available_at, items_open, vectors_pending FROM ingest_jobs WHERE job_status = 'processing'
     ), oldest AS (
       SELECT min(available_at) AS at FROM active WHERE job_status IN ('queued', 'retrying') AND available_at <= now()
       UNION ALL

@@ -76,8 +76,8 @@ export interface VersionRow {
   source_version_id: string;
   checksum: string;
   converter_version: string;
-  raw_uri: string;
-  markdown_uri: string;
+  s3_raw_uri: string;
+  s3_markdown_uri: string;
   media_type: string;
   raw_bytes: number;
   markdown_bytes: number;
@@ -90,7 +90,7 @@ export interface VersionRow {
 }
 
 const versionColumns = (sql: Sql) => sql`
-  v.source_version_id, v.checksum, v.converter_version, v.s3_raw_uri AS raw_uri, v.s3_markdown_uri AS markdown_uri, v.media_type,
+  v.source_version_id, v.checksum, v.converter_version, v.s3_raw_uri, v.s3_markdown_uri, v.media_type,
   v.raw_bytes::float8, v.markdown_bytes::float8, v.markdown_sha256, v.title, v.warnings, v.created_at,
   v.source_version_id = d.source_version_id AS current`;
 

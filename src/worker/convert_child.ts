@@ -4,24 +4,37 @@
  * the parent (`isolate.ts`) starts another one.
  */
 import { writeFileSync, writeSync } from "node:fs";
-import { type ConvertedDocument, convertDocument, type ConvertRequest } from "../convert/convert.ts";
-import { errorToData, type ErrorData } from "../errors.ts";
+import { type ConvertedDocument, type ConvertRequest, convertDocument } from "../convert/convert.ts";
+import { type ErrorData, errorToData } from "../errors.ts";
 import { frameHead, readFrames } from "./frames.ts";
 
 /** A request without its bytes, which are the body of the frame. */
 export type RequestHeader = Omit<ConvertRequest, "bytes">;
 
 /** `done` carries the Markdown as the body of its frame. */
-export type AnswerHeader = { kind: "ready" } | ({ kind: "done" } & Omit<ConvertedDocument, "markdown">) | { kind: "failed"; error: ErrorData };
+export type AnswerHeader =
+  | { kind: "ready" }
+  | ({ kind: "done" } & Omit<ConvertedDocument, "markdown">)
+  | { kind: "failed"; error: ErrorData };
 
-/** Serves conversions until the parent closes the pipe or dies. */
+/** The parent ends an idle child long before; one that nobody ends has lost the thread that owned it. */
+const ABANDONED_MS = 10 * 60_000;
+
+/** Serves conversions until the parent closes the pipe, dies, or seems to have forgotten this process. */
 export async function runConvertChild(): Promise<void> {
   // Parsers print their complaints; on stdout they would break the frames.
   console.log = console.info = console.debug = console.warn = console.error;
   becomeFirstVictim();
   await dieWithParent();
   answer({ kind: "ready" });
-  for await (const { header, body } of readFrames(Bun.stdin.stream())) {
+  const frames = readFrames(Bun.stdin.stream());
+  for (;;) {
+    const abandoned = Promise.withResolvers<null>();
+    const timer = setTimeout(() => abandoned.resolve(null), ABANDONED_MS);
+    const next = await Promise.race([frames.next(), abandoned.promise]);
+    clearTimeout(timer);
+    if (next === null || next.done) return;
+    const { header, body } = next.value;
     try {
       const { markdown, ...rest } = await convertDocument({ ...(header as RequestHeader), bytes: body });
       answer({ kind: "done", ...rest }, new TextEncoder().encode(markdown));

@@ -33,7 +33,8 @@ export async function* readFrames(stream: ReadableStream<Uint8Array>): AsyncGene
     if (!prefix) return;
     const view = new DataView(prefix.buffer, prefix.byteOffset, PREFIX);
     const headerLength = view.getUint32(0, true);
-    if (headerLength > HEADER_MAX) throw new Error("the pipe of the conversion child carries something else than frames");
+    if (headerLength > HEADER_MAX)
+      throw new Error("the pipe of the conversion child carries something else than frames");
     const json = await bytes.take(headerLength);
     const body = await bytes.take(view.getUint32(4, true));
     if (!json || !body) return;

@@ -4,7 +4,7 @@
  * with a code of its own; the next one finds a child that knows nothing of it.
  */
 import { setPriority } from "node:os";
-import { type ConvertedDocument, convertDocument, type ConvertRequest, recognise } from "../convert/convert.ts";
+import { type ConvertedDocument, type ConvertRequest, convertDocument, recognise } from "../convert/convert.ts";
 import { FORMATS } from "../convert/converted.ts";
 import { errorFromData, PermanentError, TransientError } from "../errors.ts";
 import type { AnswerHeader, RequestHeader } from "./convert_child.ts";
@@ -73,7 +73,8 @@ export class ConvertChild {
       return await this.attempt(request, signal);
     } catch (error) {
       // Whatever earlier documents left in the child may be to blame; a fresh one decides.
-      if (!(error instanceof ChildDied) || error.fresh) throw error instanceof ChildDied ? error.toPermanent(request.name) : error;
+      if (!(error instanceof ChildDied) || error.fresh)
+        throw error instanceof ChildDied ? error.toPermanent(request.name) : error;
     }
     return await this.attempt(request, signal).catch((error: unknown) => {
       throw error instanceof ChildDied ? error.toPermanent(request.name) : error;
@@ -98,7 +99,8 @@ export class ConvertChild {
   }
 
   private retireOrRest(child: Child): void {
-    const tired = child.served >= this.options.documentsMax || (child.alive && child.resident > this.options.memoryMaxBytes * 0.4);
+    const tired =
+      child.served >= this.options.documentsMax || (child.alive && child.resident > this.options.memoryMaxBytes * 0.4);
     if (tired) void child.end("retire");
     if (tired || !child.alive) this.child = null;
     else {
@@ -112,7 +114,11 @@ export class ConvertChild {
 }
 
 /** Sniffs the document and converts it where its format belongs: in this thread or in the child. */
-export async function convertAnywhere(request: ConvertRequest, child: ConvertChild, signal?: AbortSignal): Promise<ConvertedDocument> {
+export async function convertAnywhere(
+  request: ConvertRequest,
+  child: ConvertChild,
+  signal?: AbortSignal,
+): Promise<ConvertedDocument> {
   const { format, warnings } = recognise(request);
   const converted = FORMATS[format].isolated
     ? await child.convert({ ...request, format }, signal)
@@ -171,7 +177,12 @@ class Child {
         env: { LANG: "C.UTF-8" },
       });
     } catch (error) {
-      throw new TransientError("convert.interrupted", "the conversion child could not be started", {}, { cause: error });
+      throw new TransientError(
+        "convert.interrupted",
+        "the conversion child could not be started",
+        {},
+        { cause: error },
+      );
     }
     void this.process.exited.then(() => {
       this.alive = false;
@@ -230,7 +241,9 @@ class Child {
     clearTimeout(timer);
     if (!frame) {
       await this.process.exited;
-      throw new TransientError("convert.interrupted", "the conversion child did not start", { stderr: this.stderr.trim().slice(-500) });
+      throw new TransientError("convert.interrupted", "the conversion child did not start", {
+        stderr: this.stderr.trim().slice(-500),
+      });
     }
     this.ready = true;
   }
@@ -263,17 +276,29 @@ class Child {
     const { deadlineMs, memoryMaxBytes } = this.options;
     switch (this.ended) {
       case "deadline":
-        return new PermanentError("convert.deadline", `${name} was not converted within ${deadlineMs / 1000} s`, { limit: "deadlineMs", max: deadlineMs });
-      case "memory":
-        return new PermanentError("convert.memory", `${name} needs more than ${Math.round(memoryMaxBytes / 2 ** 20)} MiB to convert`, {
-          limit: "memoryMaxBytes",
-          max: memoryMaxBytes,
+        return new PermanentError("convert.deadline", `${name} was not converted within ${deadlineMs / 1000} s`, {
+          limit: "deadlineMs",
+          max: deadlineMs,
         });
+      case "memory":
+        return new PermanentError(
+          "convert.memory",
+          `${name} needs more than ${Math.round(memoryMaxBytes / 2 ** 20)} MiB to convert`,
+          {
+            limit: "memoryMaxBytes",
+            max: memoryMaxBytes,
+          },
+        );
       case null: {
         // Killed, but not from here: that was the kernel, short of memory.
         const starved = (this.process.signalCode === "SIGKILL" && !this.garbled) || /out of memory/i.test(this.stderr);
-        const how = this.garbled ? "unreadable answer" : String(this.process.signalCode ?? `exit ${this.process.exitCode}`);
-        return new ChildDied(starved ? "convert.memory" : "convert.crashed", this.served === 0, { ended: how, stderr: this.stderr.trim().slice(0, 500) });
+        const how = this.garbled
+          ? "unreadable answer"
+          : String(this.process.signalCode ?? `exit ${this.process.exitCode}`);
+        return new ChildDied(starved ? "convert.memory" : "convert.crashed", this.served === 0, {
+          ended: how,
+          stderr: this.stderr.trim().slice(0, 500),
+        });
       }
       default:
         return new TransientError("convert.interrupted", `the conversion of ${name} was interrupted`);
@@ -282,6 +307,7 @@ class Child {
 
   private async collectStderr(): Promise<void> {
     const decoder = new TextDecoder();
-    for await (const chunk of this.process.stderr) this.stderr = (this.stderr + decoder.decode(chunk)).slice(-STDERR_MAX);
+    for await (const chunk of this.process.stderr)
+      this.stderr = (this.stderr + decoder.decode(chunk)).slice(-STDERR_MAX);
   }
 }

@@ -8,7 +8,13 @@ export function residentBytes(pid: number): number {
       const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
       return found ? Number(found[1]) * 1024 : 0;
     }
-    return Number(Bun.spawnSync(["ps", "-o", "rss=", "-p", String(pid)]).stdout.toString().trim()) * 1024 || 0;
+    return (
+      Number(
+        Bun.spawnSync(["ps", "-o", "rss=", "-p", String(pid)])
+          .stdout.toString()
+          .trim(),
+      ) * 1024 || 0
+    );
   } catch {
     return 0;
   }

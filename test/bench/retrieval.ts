@@ -20,7 +20,8 @@ interface Line {
 
 const folder = process.argv[2];
 if (!folder) throw new Error("usage: bun test/bench/retrieval.ts FOLDER");
-const readLines = async (name: string): Promise<string[]> => (await Bun.file(`${folder}/${name}`).text()).split("\n").filter(Boolean);
+const readLines = async (name: string): Promise<string[]> =>
+  (await Bun.file(`${folder}/${name}`).text()).split("\n").filter(Boolean);
 const documents = (await readLines("docs.jsonl")).map((line) => JSON.parse(line) as Line);
 const queries = (await readLines("queries.jsonl")).map((line) => JSON.parse(line) as Line);
 const relevance = new Map<string, Map<string, number>>();
@@ -29,7 +30,7 @@ for (const line of await readLines("qrels.tsv")) {
   relevance.set(query, (relevance.get(query) ?? new Map()).set(document, Number(grade)));
 }
 
-const server = process.env["TEST_DATABASE_URL"];
+const server = process.env.TEST_DATABASE_URL;
 if (!server) throw new Error("TEST_DATABASE_URL is not set");
 const database = await createDatabase(server);
 const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice bench" });
@@ -41,7 +42,8 @@ const chunks = await seedDocuments(
   tenantId,
   documents.map((document) => {
     const title = document.title ?? "";
-    const text = title && document.text.startsWith(`${title}\n`) ? document.text.slice(title.length + 1) : document.text;
+    const text =
+      title && document.text.startsWith(`${title}\n`) ? document.text.slice(title.length + 1) : document.text;
     return { ref: document.id, title, chunks: [{ path: title, text }] };
   }),
 );
@@ -79,7 +81,9 @@ for (const mode of ["lexical", "vector", "hybrid"] satisfies SearchMode[]) {
   times.sort((a, b) => a - b);
   const at = (share: number): string => times[Math.floor((times.length - 1) * share)]!.toFixed(1);
   const of = (sum: number): string => (sum / judged.length).toFixed(4);
-  console.log(`${mode.padEnd(8)} nDCG@10 ${of(gain)}  Recall@10 ${of(recall)}  p50 ${at(0.5)} ms  p95 ${at(0.95)} ms  (${judged.length} queries)`);
+  console.log(
+    `${mode.padEnd(8)} nDCG@10 ${of(gain)}  Recall@10 ${of(recall)}  p50 ${at(0.5)} ms  p95 ${at(0.95)} ms  (${judged.length} queries)`,
+  );
 }
 await endDatabase(sql, 1);
 await database.close();

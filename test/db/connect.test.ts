@@ -85,13 +85,23 @@ describe("closing a pool", () => {
 });
 
 describe("a deadline", () => {
-  test("ends the wait on a half-open connection as transient, and the query does not run later", async () => {
+  test("ends the wait on a half-open connection as transient", async () => {
     const target = { url: `postgres://u:p@127.0.0.1:${silent.port}/x` };
     const sql = connectDatabase(target, { max: 1, applicationName: "test", connectTimeoutSeconds: 60 });
     const error = await errorOf(withTimeout(sql`SELECT 1`, 20, "claim"));
     expect(error).toMatchObject({ code: "database.timeout", fate: "transient" });
     expect(error.message).toContain("claim");
     await endDatabase(sql, 0);
+  });
+
+  test("withdraws a query that still waits for a connection", async () => {
+    const sql = connectDatabase(database.target, { max: 1, applicationName: "test" });
+    await sql`CREATE TABLE withdrawn (n int)`;
+    const held = await sql.reserve();
+    await errorOf(withTimeout(sql`INSERT INTO withdrawn VALUES (1)`, 20, "insert"));
+    held.release();
+    expect(await sql`SELECT n FROM withdrawn`).toHaveLength(0);
+    await endDatabase(sql);
   });
 
   test("hands on the value and the error of what ends in time", async () => {

@@ -184,6 +184,21 @@ describe("errors", () => {
   });
 });
 
+describe("a client that sends more than can be worked off", () => {
+  test("is not read any further until its turn comes", async () => {
+    const [owner, sender] = [await RawClient.open(), await RawClient.open()];
+    await owner.ask(QUERY("begin"));
+    const megabyte = "x".repeat(1_000_000);
+    for (let n = 0; n < 64; n++) sender.send(QUERY(`select length('${megabyte}')`));
+    for (let n = 0; n < 50; n++) await owner.ask(QUERY("select 1"));
+    expect(sender.socket.writableLength).toBeGreaterThan(32_000_000);
+    await owner.ask(QUERY("commit"));
+    await sender.until(() => sender.replies.split("SELECT 1\0").length - 1 === 64);
+    owner.socket.destroy();
+    sender.socket.destroy();
+  });
+});
+
 describe("large results", () => {
   test("arrive whole at a client that reads slowly, and do not hold up the others", async () => {
     const raw = await RawClient.open();

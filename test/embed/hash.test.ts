@@ -10,7 +10,10 @@ test("the same text always gives the same vector of length 1", () => {
   expect(hashText("Rotate the signing keys every ninety days.")).toEqual(vector);
   expect(cosine(vector, vector)).toBeCloseTo(1, 5);
   // Vectors are stored: whoever changes the function must change the model's name with it.
-  const largest = [...vector.entries()].sort(([i, a], [j, b]) => Math.abs(b) - Math.abs(a) || i - j).slice(0, 4).map(([i]) => i);
+  const largest = [...vector.entries()]
+    .sort(([i, a], [j, b]) => Math.abs(b) - Math.abs(a) || i - j)
+    .slice(0, 4)
+    .map(([i]) => i);
   expect(largest).toEqual([29, 169, 269, 471]);
 });
 

@@ -33,8 +33,12 @@ const embedderOf = (config: Partial<EmbedderConfig> = {}) =>
 
 /** A vector that tells its text: its length in characters comes first. */
 const vectorOf = (text: string): number[] => [text.length, 1, 0.5];
-const good: Answer = ({ input }) => Response.json({ data: input.map((text, index) => ({ index, embedding: vectorOf(text) })) });
-const status = (code: number, body: object = {}, headers: Record<string, string> = {}): Answer => () => Response.json(body, { status: code, headers });
+const good: Answer = ({ input }) =>
+  Response.json({ data: input.map((text, index) => ({ index, embedding: vectorOf(text) })) });
+const status =
+  (code: number, body: object = {}, headers: Record<string, string> = {}): Answer =>
+  () =>
+    Response.json(body, { status: code, headers });
 const thrownBy = async (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     () => "nothing was thrown",
@@ -42,7 +46,8 @@ const thrownBy = async (work: Promise<unknown>): Promise<unknown> =>
   );
 
 test("vectors come back in the order of the texts, whatever the order of the answer", async () => {
-  answer = ({ input }) => Response.json({ data: input.map((text, index) => ({ index, embedding: vectorOf(text) })).reverse() });
+  answer = ({ input }) =>
+    Response.json({ data: input.map((text, index) => ({ index, embedding: vectorOf(text) })).reverse() });
   const embedder = embedderOf();
   expect(embedder.dimensions).toBeNull();
   const results = await embedder.embed(["a", "bbb", "cc"]);
@@ -54,10 +59,16 @@ test("vectors come back in the order of the texts, whatever the order of the ans
 
 test("vectors in base64 are read, configured dimensions are asked for and required", async () => {
   answer = ({ input }) =>
-    Response.json({ data: input.map((text) => ({ embedding: Buffer.from(new Float32Array(vectorOf(text)).buffer).toString("base64") })) });
+    Response.json({
+      data: input.map((text) => ({
+        embedding: Buffer.from(new Float32Array(vectorOf(text)).buffer).toString("base64"),
+      })),
+    });
   expect(await embedderOf({ dimensions: 3 }).embed(["abcd"])).toEqual([{ vector: new Float32Array([4, 1, 0.5]) }]);
   expect(asked[0]!.dimensions).toBe(3);
-  expect(await thrownBy(embedderOf({ dimensions: 4 }).embed(["abcd"]))).toMatchObject({ code: "embeddings.bad_answer" });
+  expect(await thrownBy(embedderOf({ dimensions: 4 }).embed(["abcd"]))).toMatchObject({
+    code: "embeddings.bad_answer",
+  });
 });
 
 test("requests are bounded by number of texts and by their length", async () => {
@@ -71,16 +82,22 @@ test("requests are bounded by number of texts and by their length", async () => 
 });
 
 test("one text that the model refuses costs only itself", async () => {
-  answer = (one, request) => (one.input.some((text) => text === "bad") ? status(400, { error: { message: `too long, says ${KEY}` } })(one, request) : good(one, request));
+  answer = (one, request) =>
+    one.input.some((text) => text === "bad")
+      ? status(400, { error: { message: `too long, says ${KEY}` } })(one, request)
+      : good(one, request);
   const results = await embedderOf().embed(["a", "bad", "ccc", "d", "e", "f", "g"]);
   expect(results.map((result) => "vector" in result)).toEqual([true, false, true, true, true, true, true]);
-  expect(results[1]).toMatchObject({ error: { code: "embeddings.bad_input", fate: "permanent", message: "status 400: too long, says [key]" } });
+  expect(results[1]).toMatchObject({
+    error: { code: "embeddings.bad_input", fate: "permanent", message: "status 400: too long, says [key]" },
+  });
   expect(asked.length).toBeLessThan(10);
 });
 
 test("a single answer of 500 for one text is tried again, a second one is that text's fault", async () => {
   let faults = 1;
-  const sometimes: Answer = (one, request) => (one.input.includes("odd") && faults-- > 0 ? status(500)(one, request) : good(one, request));
+  const sometimes: Answer = (one, request) =>
+    one.input.includes("odd") && faults-- > 0 ? status(500)(one, request) : good(one, request);
   answer = sometimes;
   expect(await embedderOf().embed(["odd"])).toEqual([{ vector: new Float32Array([3, 1, 0.5]) }]);
   faults = 9;
@@ -89,10 +106,16 @@ test("a single answer of 500 for one text is tried again, a second one is that t
 
 test("a refusal of everything is the endpoint's fault, not the texts'", async () => {
   answer = status(400, { error: { message: "dimensions not supported" } });
-  expect(await thrownBy(embedderOf().embed(["a", "b", "c"]))).toMatchObject({ code: "embeddings.rejected", fate: "transient" });
+  expect(await thrownBy(embedderOf().embed(["a", "b", "c"]))).toMatchObject({
+    code: "embeddings.rejected",
+    fate: "transient",
+  });
   expect(asked.length).toBe(2);
   answer = status(500);
-  expect(await thrownBy(embedderOf().embed(["a"]))).toMatchObject({ code: "embeddings.unavailable", fate: "transient" });
+  expect(await thrownBy(embedderOf().embed(["a"]))).toMatchObject({
+    code: "embeddings.unavailable",
+    fate: "transient",
+  });
 });
 
 test("an endpoint that takes smaller batches is only told once", async () => {
@@ -128,9 +151,13 @@ test("refused credentials are an outage, and no error carries the key", async ()
 
 test("credentials do not follow a redirect to another host", async () => {
   const other = Bun.serve({ port: 0, fetch: () => new Response("{}") });
-  answer = () => new Response(null, { status: 307, headers: { location: `http://127.0.0.1:${other.port}/v1/embeddings` } });
+  answer = () =>
+    new Response(null, { status: 307, headers: { location: `http://127.0.0.1:${other.port}/v1/embeddings` } });
   expect(await thrownBy(embedderOf().embed(["a"]))).toMatchObject({ code: "embeddings.rejected" });
-  answer = (one, request) => (request.url.endsWith("/moved") ? good(one, request) : new Response(null, { status: 308, headers: { location: "/moved" } }));
+  answer = (one, request) =>
+    request.url.endsWith("/moved")
+      ? good(one, request)
+      : new Response(null, { status: 308, headers: { location: "/moved" } });
   expect(await embedderOf().embed(["a"])).toHaveLength(1);
   await other.stop(true);
 });
@@ -140,21 +167,45 @@ test("answers that do not fit are refused", async () => {
     "no JSON": () => new Response("<html>"),
     "no data": () => Response.json({ embeddings: [] }),
     "one vector missing": () => Response.json({ data: [{ index: 0, embedding: [1] }] }),
-    "index twice": () => Response.json({ data: [{ index: 0, embedding: [1] }, { index: 0, embedding: [1] }] }),
-    "unequal dimensions": () => Response.json({ data: [{ index: 0, embedding: [1] }, { index: 1, embedding: [1, 2] }] }),
+    "index twice": () =>
+      Response.json({
+        data: [
+          { index: 0, embedding: [1] },
+          { index: 0, embedding: [1] },
+        ],
+      }),
+    "unequal dimensions": () =>
+      Response.json({
+        data: [
+          { index: 0, embedding: [1] },
+          { index: 1, embedding: [1, 2] },
+        ],
+      }),
     "too large": () => new Response(" ".repeat(3_000_000)),
   };
   for (const [name, broke] of Object.entries(broken)) {
     answer = broke;
-    expect([name, await thrownBy(embedderOf().embed(["a", "b"]))]).toMatchObject([name, { code: "embeddings.bad_answer" }]);
+    expect([name, await thrownBy(embedderOf().embed(["a", "b"]))]).toMatchObject([
+      name,
+      { code: "embeddings.bad_answer" },
+    ]);
   }
-  answer = () => Response.json({ data: [{ index: 0, embedding: [1, 2] }, { index: 1, embedding: [1, null] }] });
+  answer = () =>
+    Response.json({
+      data: [
+        { index: 0, embedding: [1, 2] },
+        { index: 1, embedding: [1, null] },
+      ],
+    });
   expect(await embedderOf().embed(["a", "b"])).toMatchObject([{}, { error: { code: "embeddings.bad_input" } }]);
 });
 
 test("silence ends at the timeout, a caller's abort at once", async () => {
   answer = () => new Promise<Response>(() => {});
-  expect(await thrownBy(embedderOf({ timeoutMs: 50 }).embed(["a"]))).toMatchObject({ code: "embeddings.unavailable", fate: "transient" });
+  expect(await thrownBy(embedderOf({ timeoutMs: 50 }).embed(["a"]))).toMatchObject({
+    code: "embeddings.unavailable",
+    fate: "transient",
+  });
   const abort = new AbortController();
   answer = () => {
     abort.abort(new Error("stopped"));

@@ -80,7 +80,7 @@ describe("what no connector could work with is refused and not saved", () => {
       422,
       "connector.bad_config",
     ],
-    ["a bucket without its name", () => ({ config: { kind: "bucket" } }), 422, "connector.bad_config"],
+    ["a bucket without its name", () => ({ config: { kind: "s3" } }), 422, "connector.bad_config"],
     [
       "Confluence pages, for now",
       () => ({ source_type: "CONFLUENCE_PAGE", config: { kind: "confluence" } }),

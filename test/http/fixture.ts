@@ -79,7 +79,7 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
   const dir = await mkdtemp(join(tmpdir(), "sluice-http-"));
   const config = readConfig("info", {
     DATA_DIR: join(dir, "data"),
-    UPLOAD_MAX_BYTES: "1000000",
+    UPLOAD_MAX_BYTES: "5000000",
     UPLOAD_MAX_FILES: "5",
   });
   const objects = await openObjectStore({ kind: "local", root: join(dir, "objects") });

@@ -179,8 +179,8 @@ describe("POST /v1/ingest/files/upload", () => {
       415,
       "upload.unsupported_type",
     ],
-    ["a large unknown file", () => form([["a.md", new Uint8Array(900_000)]]), 415, "upload.unsupported_type"],
-    ["a file over the limit", () => form([["a.md", "x".repeat(1_000_001)]]), 413, "upload.too_large"],
+    ["a large unknown file", () => form([["a.md", new Uint8Array(4_500_000)]]), 415, "upload.unsupported_type"],
+    ["a file over the limit", () => form([["a.md", "x".repeat(5_000_001)]]), 413, "upload.too_large"],
     [
       "too many files",
       () => form(Array.from({ length: 6 }, (_, i): Part => [`${i}.md`, "x"])),
@@ -205,6 +205,12 @@ describe("POST /v1/ingest/files/upload", () => {
     expect([answer.status, answer.at("error.code")]).toEqual([status, code]);
     expect([await jobs(), await stored()]).toEqual(before);
     expect(await f.spooled()).toEqual([]);
+  });
+
+  test("a large file is recognised without being read whole", async () => {
+    const answer = await upload(form([["large.pdf", `%PDF-1.4\n${" ".repeat(4_500_000)}`]]));
+    const [item] = await f.sql`SELECT lane FROM ingest_items WHERE job_id = ${answer.textAt("job_id")}`;
+    expect([answer.status, item?.lane]).toEqual([202, "isolated"]);
   });
 
   test("an unknown field is refused by its name", async () => {

@@ -42,6 +42,10 @@ test("requests, parameters and answers are described by the schemas that check t
       },
     },
   });
+  expect(pick(paths["/v1/search"], "post.requestBody.content.application/json.schema.properties.query")).toMatchObject({
+    minLength: 1,
+    maxLength: 2000,
+  });
   const form = pick(paths["/v1/ingest/files/upload"], "post.requestBody.content.multipart/form-data.schema.properties");
   expect(form).toMatchObject({ file: { type: "array", items: { format: "binary" } } });
   expect(pick(paths["/v1/jobs"], "get.parameters")).toContainEqual({

@@ -16,11 +16,18 @@ beforeEach(async () => {
   tenantId = await newTenant(sql);
 });
 
-async function seed(documents: (Partial<SeedDocument> & { ref: string; text: string })[], tenant = tenantId): Promise<void> {
+async function seed(
+  documents: (Partial<SeedDocument> & { ref: string; text: string })[],
+  tenant = tenantId,
+): Promise<void> {
   const chunks = await seedDocuments(
     sql,
     tenant,
-    documents.map((document) => ({ title: document.ref, chunks: [{ path: document.ref, text: document.text }], ...document })),
+    documents.map((document) => ({
+      title: document.ref,
+      chunks: [{ path: document.ref, text: document.text }],
+      ...document,
+    })),
   );
   const results = await embedder.embed(chunks.map((chunk) => chunk.embeddingText));
   const rows = chunks.flatMap((chunk, i) => {
@@ -83,11 +90,18 @@ test("whole names are found exactly, and rank above texts that share their parts
 
 test("operators, quotes and nonsense are plain text", async () => {
   await seed([{ ref: "a", text: "cats and dogs" }]);
-  for (const query of ["cats & ", "'cats' | !(", '"cats"', "cats:* <-> \\", "cats\u0000'; DROP TABLE chunks --"]) expect([query, await find(query)]).toEqual([query, ["a"]]);
+  for (const query of ["cats & ", "'cats' | !(", '"cats"', "cats:* <-> \\", "cats\u0000'; DROP TABLE chunks --"])
+    expect([query, await find(query)]).toEqual([query, ["a"]]);
   for (const query of ["", "   ", "the of and", "&|!()", "🙂"]) expect([query, await find(query)]).toEqual([query, []]);
   expect(await find("", { mode: "hybrid" })).toEqual([]);
   expect(await find(`${"lorem ipsum dolor ".repeat(2_000)} cats`)).toEqual([]);
-  expect(await find(Array.from({ length: 200 }, (_, i) => `w${i}`).join(" ").replace("w7 ", "cats "))).toEqual(["a"]);
+  expect(
+    await find(
+      Array.from({ length: 200 }, (_, i) => `w${i}`)
+        .join(" ")
+        .replace("w7 ", "cats "),
+    ),
+  ).toEqual(["a"]);
 });
 
 test("each document is searched by its own language, and the query's stop words count nowhere", async () => {
@@ -106,7 +120,10 @@ test("each document is searched by its own language, and the query's stop words 
 
 test("hidden documents and other tenants' documents are never found, in no mode", async () => {
   const other = await newTenant(sql);
-  await seed([{ ref: "visible", text: "payroll calendar" }, { ref: "hidden", text: "payroll calendar", hidden: true }]);
+  await seed([
+    { ref: "visible", text: "payroll calendar" },
+    { ref: "hidden", text: "payroll calendar", hidden: true },
+  ]);
   await seed([{ ref: "foreign", text: "payroll calendar" }], other);
   for (const mode of ["lexical", "vector", "hybrid"] as const) {
     expect([mode, await find("payroll calendar", { mode })]).toEqual([mode, ["visible"]]);
@@ -121,15 +138,22 @@ test("filters restrict every mode", async () => {
     { ref: "wiki", text: "release notes", sourceType: "CONFLUENCE_PAGE" },
   ]);
   for (const mode of ["lexical", "vector", "hybrid"] as const) {
-    const found = async (filters: NonNullable<SearchRequest["filters"]>): Promise<string[]> => (await find("release notes", { mode, filters })).sort();
+    const found = async (filters: NonNullable<SearchRequest["filters"]>): Promise<string[]> =>
+      (await find("release notes", { mode, filters })).sort();
     expect(await found({ source_types: ["CONFLUENCE_PAGE"] })).toEqual(["wiki"]);
     expect(await found({ external_ref_prefix: "docs/" })).toEqual(["docs/a.md", "docs/b_md"]);
     expect(await found({ external_ref_prefix: "docs/_" })).toEqual([]);
+    expect(await found({ external_ref_prefix: "docs/\0" })).toEqual([]);
     expect(await found({ languages: ["de"] })).toEqual(["docs/b_md"]);
     expect(await found({ updated_after: new Date(Date.now() + 60_000) })).toEqual([]);
     expect(await found({ updated_before: new Date(Date.now() + 60_000), source_types: [] })).toHaveLength(3);
     expect(await found({ connection_ids: [crypto.randomUUID()] })).toEqual([]);
-    const [hit] = await search(sql, embedder, { tenantId, query: "release notes", mode, filters: { languages: ["de"] } });
+    const [hit] = await search(sql, embedder, {
+      tenantId,
+      query: "release notes",
+      mode,
+      filters: { languages: ["de"] },
+    });
     expect(await found({ document_ids: [hit!.document_id] })).toEqual(["docs/b_md"]);
   }
 });
@@ -137,7 +161,14 @@ test("filters restrict every mode", async () => {
 test("a hit says where it is from and why it was found", async () => {
   await seed([{ ref: "a", title: "On call", url: "https://wiki/x", text: "pager rotation" }]);
   const [hit] = await search(sql, embedder, { tenantId, query: "pager rotation" });
-  expect(hit).toMatchObject({ title: "On call", url: "https://wiki/x", external_ref: "a", source_type: "FILE_CATALOG_OBJECT", chunk_text: "pager rotation", chunk_path: "a" });
+  expect(hit).toMatchObject({
+    title: "On call",
+    url: "https://wiki/x",
+    external_ref: "a",
+    source_type: "FILE_CATALOG_OBJECT",
+    chunk_text: "pager rotation",
+    chunk_path: "a",
+  });
   expect(hit).toMatchObject({ lexical_rank: 1, vector_rank: 1 });
   const [lexical] = await search(sql, embedder, { tenantId, query: "pager rotation", mode: "lexical" });
   expect(lexical).toMatchObject({ lexical_rank: 1, vector_rank: null });
@@ -153,7 +184,14 @@ test("hybrid finds what only one side finds: a misspelt word by its parts", asyn
 });
 
 test("equal scores are always in the same order, and top_k is kept", async () => {
-  await seed(Array.from({ length: 30 }, (_, i) => ({ ref: `r${i}`, title: "t", text: "same words", chunks: [{ path: "p", text: "same words" }] })));
+  await seed(
+    Array.from({ length: 30 }, (_, i) => ({
+      ref: `r${i}`,
+      title: "t",
+      text: "same words",
+      chunks: [{ path: "p", text: "same words" }],
+    })),
+  );
   const first = await find("same words", { mode: "hybrid", topK: 7 });
   expect(first).toHaveLength(7);
   expect(await find("same words", { mode: "hybrid", topK: 7 })).toEqual(first);
@@ -163,10 +201,22 @@ test("equal scores are always in the same order, and top_k is kept", async () =>
 test("without an answer from the endpoint a hybrid search is one by words, and says so", async () => {
   await seed([{ ref: "a", text: "incident review" }]);
   const outage = new TransientError("embeddings.unavailable", "down");
-  const down: Embedder = { ...embedder, model: "m", dimensions: null, embedQuery: () => Promise.reject(outage) } as Embedder;
+  const down: Embedder = {
+    ...embedder,
+    model: "m",
+    dimensions: null,
+    embedQuery: () => Promise.reject(outage),
+  } as Embedder;
   const told: unknown[] = [];
   const hits = await search(sql, down, { tenantId, query: "incident" }, { onDegraded: (error) => told.push(error) });
   expect(hits.map((hit) => hit.external_ref)).toEqual(["a"]);
   expect(told).toEqual([outage]);
   expect(search(sql, down, { tenantId, query: "incident", mode: "vector" })).rejects.toBe(outage);
+
+  const silent: Embedder = {
+    ...down,
+    embedQuery: (_text, signal) =>
+      new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason))),
+  } as Embedder;
+  expect(await search(sql, silent, { tenantId, query: "incident" }, { embedTimeoutMs: 20 })).toHaveLength(1);
 });

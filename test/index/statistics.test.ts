@@ -15,8 +15,15 @@ let tenantId: string;
 beforeAll(async () => {
   ({ sql } = await emptyDatabase());
   tenantId = await newTenant(sql);
-  const texts = Array.from({ length: COUNTED_CHUNKS + 200 }, (_, i) => `service data number${i}${i % 10 === 0 ? " region" : ""}`);
-  const documents = [...texts, "quorum service", "quorum", "region data service region data"].map((text, i) => ({ ref: `r${i}`, title: "", chunks: [{ path: "", text }] }));
+  const texts = Array.from(
+    { length: COUNTED_CHUNKS + 200 },
+    (_, i) => `service data number${i}${i % 10 === 0 ? " region" : ""}`,
+  );
+  const documents = [...texts, "quorum service", "quorum", "region data service region data"].map((text, i) => ({
+    ref: `r${i}`,
+    title: "",
+    chunks: [{ path: "", text }],
+  }));
   await seedDocuments(sql, tenantId, documents);
 }, 60_000);
 
@@ -34,7 +41,7 @@ test("statistics are taken for tenants that outgrew counting, and again only aft
   const plan = await planQuery(sql, tenantId, "service region quorum");
   expect(plan.terms.map((term) => Math.round(term.chunks!))).toEqual([5_202, 521, 2]);
   expect(plan.wordsPerChunk).toBeCloseTo(3.1, 1);
-  expect(await find("quorum service")).toEqual(before);
+  expect((await find("quorum service")).slice(0, 2)).toEqual(before.slice(0, 2));
   expect(before.slice(0, 2).sort()).toEqual(["quorum", "quorum service"]);
 });
 
@@ -42,6 +49,20 @@ test("words too common to select alone select together", async () => {
   await refreshLexicalStatistics(sql, tenantId);
   expect((await find("data region service"))[0]).toBe("region data service region data");
   expect(await find("service")).toHaveLength(3);
+});
+
+test("behind a filter, chunks with any one of the common words are found", async () => {
+  const [{ document_id: documentId }] =
+    (await sql`SELECT document_id::text FROM documents WHERE external_ref = 'r3'`) as unknown as [
+      { document_id: string },
+    ];
+  const hits = await search(sql, embedder, {
+    tenantId,
+    query: "quorum region service",
+    mode: "lexical",
+    filters: { document_ids: [documentId] },
+  });
+  expect(hits.map((hit) => hit.external_ref)).toEqual(["r3"]);
 });
 
 test("statistics of a configuration that no chunk uses any more are removed", async () => {

@@ -3,22 +3,40 @@ import type { Sql } from "postgres";
 import { hashText } from "../../src/embed/hash.ts";
 import { semanticTable } from "../../src/index/semantic.ts";
 import { SqlText } from "../../src/index/sql_text.ts";
-import { ensureVectorIndex, indexIsReady, prepareIndexedSearch, vectorIndexName } from "../../src/index/vector_index.ts";
+import {
+  ensureVectorIndex,
+  indexIsReady,
+  prepareIndexedSearch,
+  vectorIndexName,
+} from "../../src/index/vector_index.ts";
 import { insertVectors } from "../../src/index/write_vectors.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { seedDocuments } from "./seed.ts";
 
 const MODEL = "it's a 'model'";
-const WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon".split(" ");
+const WORDS =
+  "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon".split(
+    " ",
+  );
 let sql: Sql;
 let server: boolean;
 let large: string;
 let small: string;
 
 async function seed(tenantId: string, count: number): Promise<void> {
-  const text = (i: number): string => `${WORDS[i % 20]} ${WORDS[(i * 7 + 3) % 20]} ${WORDS[Math.floor(i / 20) % 20]} item${i}`;
-  const chunks = await seedDocuments(sql, tenantId, Array.from({ length: count }, (_, i) => ({ ref: `r${i}`, title: "", chunks: [{ path: "", text: text(i) }] })));
-  await insertVectors(sql, chunks.map((chunk) => ({ ...chunk, vector: hashText(chunk.embeddingText) })), MODEL, 512);
+  const text = (i: number): string =>
+    `${WORDS[i % 20]} ${WORDS[(i * 7 + 3) % 20]} ${WORDS[Math.floor(i / 20) % 20]} item${i}`;
+  const chunks = await seedDocuments(
+    sql,
+    tenantId,
+    Array.from({ length: count }, (_, i) => ({ ref: `r${i}`, title: "", chunks: [{ path: "", text: text(i) }] })),
+  );
+  await insertVectors(
+    sql,
+    chunks.map((chunk) => ({ ...chunk, vector: hashText(chunk.embeddingText) })),
+    MODEL,
+    512,
+  );
 }
 
 beforeAll(async () => {
@@ -36,13 +54,18 @@ async function nearest(tenantId: string, query: string, indexed: boolean): Promi
       await tx`SET LOCAL enable_sort = off`;
     }
     const text = new SqlText();
-    const table = semanticTable({ model: MODEL, vector: hashText(query), indexed }, text.parameter(tenantId, "uuid"), "", 10, text);
+    const table = semanticTable(
+      { model: MODEL, vector: hashText(query), indexed },
+      scopeOf(tenantId, {}, false, text),
+      10,
+      text,
+    );
     const statement = `WITH ${table} SELECT chunk_id::text FROM semantic ORDER BY rank`;
     if (indexed) {
       const plan = await tx.unsafe(`EXPLAIN ${statement}`, text.values as never[]);
       expect(plan.map((row) => String(row["QUERY PLAN"])).join("\n")).toContain(vectorIndexName(MODEL, 512));
     }
-    return (await tx.unsafe(statement, text.values as never[])).map((row) => String(row["chunk_id"]));
+    return (await tx.unsafe(statement, text.values as never[])).map((row) => String(row.chunk_id));
   });
 }
 

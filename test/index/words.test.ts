@@ -7,7 +7,12 @@ test("words are separated as people read them, not as Postgres' parser would", (
 });
 
 test("names are kept whole beside their words", () => {
-  expect(ftsText("get_user_id in src/embed/hash.ts since v1.2.3").names).toEqual(["get_user_id", "src/embed/hash.ts", "hash.ts", "v1.2.3"]);
+  expect(ftsText("get_user_id in src/embed/hash.ts since v1.2.3").names).toEqual([
+    "get_user_id",
+    "src/embed/hash.ts",
+    "hash.ts",
+    "v1.2.3",
+  ]);
   expect(ftsText("see CVE-2024-1234 and 0x80070005, well-known std::vector in C++ and C#").names).toEqual([
     "cve-2024-1234",
     "std::vector",

@@ -18,6 +18,10 @@ export interface TestDatabase {
 }
 
 let opened: Promise<TestDatabase> | null = null;
+let closing: (() => Promise<void>) | null = null;
+
+/** Drops the database of this run; called once, when all test files are through (preload.ts). */
+export const closeDatabase = async (): Promise<void> => closing?.();
 
 /** The database of this run, with all tables empty. */
 export async function emptyDatabase(): Promise<TestDatabase> {
@@ -42,10 +46,10 @@ async function open(): Promise<TestDatabase> {
   const { target, close } = server ? await createDatabase(server) : await startScratch();
   const sql = connectDatabase(target, { max: 8, applicationName: "sluice tests" });
   await migrate(sql);
-  process.on("beforeExit", async () => {
+  closing = async () => {
     await endDatabase(sql, 1);
     await close();
-  });
+  };
   return { target, sql, server: server !== undefined };
 }
 

@@ -2,6 +2,8 @@
  * Runs the test suite and ends with its count, "N passed, N failed", alone on a line. Without --services the tests see no
  * outside service even if some are configured; with it they use those of TEST_DATABASE_URL and TEST_S3_*.
  */
+export {};
+
 const services = process.argv.includes("--services");
 const environment: Record<string, string | undefined> = { ...process.env };
 // What configures a developer's own service must not leak into the tests.

@@ -61,8 +61,7 @@ export class InlineReader {
       this.context.warn("chunk_skipped", "An embedded file of a type that is not read was left out.");
       return "";
     }
-    this.context.blockMarker(`<div>${html}</div>`);
-    return;
+    return this.context.blockMarker(`<div>${html}</div>`);
   }
 
   private children(element: XmlElement, writer: RunWriter, boxes: XmlElement[]): void {

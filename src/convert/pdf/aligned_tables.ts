@@ -7,6 +7,7 @@ import { lineOf, readable, spansOf } from "./lines.ts";
 import { markerOf } from "./markers.ts";
 import type { Link } from "./page_content.ts";
 import { type Cell, type Chunk, chunkOf, type Table } from "./rows.ts";
+import { inStrip, looksLikeTable, type Strip } from "./table_evidence.ts";
 import type { Word } from "./words.ts";
 
 /** Average words of a cell above which the columns are prose. */
@@ -21,33 +22,40 @@ export function withAlignedTables(lines: readonly Line[], links: readonly Link[]
   const result: Line[] = [];
   let index = 0;
   while (index < lines.length) {
-    const contents = contentsEnd(lines, index);
-    const end = Math.max(contents, runEnd(lines, index));
+    const end = Math.max(contentsEnd(lines, index), runEnd(lines, index));
     const run = lines.slice(index, end);
-    const found =
-      contents - index >= 3
-        ? { table: contentsOf(run), columns: [] }
-        : end - index >= 2
-          ? tableOf(run, links, rightward)
-          : undefined;
-    const lists = found ? listsOf(run, found.columns, links, rightward) : undefined;
-    if (lists) {
-      result.push(...lists);
-      index = end;
-    } else if (found) {
-      const head = headLines(result, run, found.columns);
-      for (const line of head) found.table.rows.unshift(cellsOf(line, found.columns, links, rightward));
-      result.length -= head.length;
-      result.push(standIn([...head.reverse(), ...run], found.table));
+    const replaced = run.length >= 2 ? replacement(run, result, links, rightward) : undefined;
+    if (replaced) {
+      result.push(...replaced);
       index = end;
     } else {
       // A long run that is no table has none in it either; looking at all its parts would take too long.
-      const next = end - index > LONG_RUN ? end : index + 1;
+      const next = run.length > LONG_RUN ? end : index + 1;
       result.push(...lines.slice(index, next));
       index = next;
     }
   }
   return result;
+}
+
+/** What a run of lines is replaced by, if it is a table or lists side by side. Takes a table's head off `above`. */
+function replacement(
+  run: readonly Line[],
+  above: Line[],
+  links: readonly Link[],
+  rightward: boolean,
+): Line[] | undefined {
+  if (run.length >= CONTENTS_LINES && run.every((line) => CONTENTS.test(line.text)))
+    return [standIn(run, contentsOf(run))];
+  const columns = columnsOf(run.filter(isSplit));
+  const lists = listsOf(run, columns, links, rightward);
+  if (lists) return lists;
+  const table = tableOf(run, columns, links, rightward);
+  if (!table) return undefined;
+  const head = headLines(above, run, columns);
+  for (const line of head) table.rows.unshift(cellsOf(line, columns, links, rightward));
+  above.length -= head.length;
+  return [standIn([...head.reverse(), ...run], table)];
 }
 
 /** Lists that stand side by side are read one after the other; undefined if the columns are none. */
@@ -59,7 +67,7 @@ function listsOf(
 ): Line[] | undefined {
   const byColumn = columns.map((column) =>
     run.flatMap((line) => {
-      const words = line.words.filter((word) => overlaps(column, (word.x1 + word.x2) / 2));
+      const words = line.words.filter((word) => inStrip(column, (word.x1 + word.x2) / 2));
       return words.length > 0 ? [lineOf([chunkOf(words)], line.page, links, rightward)] : [];
     }),
   );
@@ -73,6 +81,8 @@ function isMarker(chunk: Chunk): boolean {
   return markerOf(`${text} x`)?.length === text.length + 1;
 }
 
+/** Lines that make a table of contents. */
+const CONTENTS_LINES = 3;
 /** What the leaders of a table of contents were made into, with a page number behind. */
 const CONTENTS = /^(.*\S) … ?\.?\s?([ivxlcdm]+|\d{1,4})$/i;
 
@@ -107,7 +117,7 @@ function headLines(above: readonly Line[], run: readonly Line[], columns: readon
     )
       break;
     if (line.words.length > columns.length * 3 || /[.:;]$/.test(line.text) || markerOf(line.text)) break;
-    const filled = columns.filter((column) => line.words.some((word) => overlaps(column, (word.x1 + word.x2) / 2)));
+    const filled = columns.filter((column) => line.words.some((word) => inStrip(column, (word.x1 + word.x2) / 2)));
     const crossing = line.words.some((word) =>
       columns.some((column) => word.x1 < column.x2 - 1 && word.x2 > column.x2 + 1),
     );
@@ -121,6 +131,7 @@ function headLines(above: readonly Line[], run: readonly Line[], columns: readon
 function standIn(run: readonly Line[], table: Table): Line {
   const chunk: Chunk = {
     words: [],
+    letters: 0,
     x1: Math.min(...run.map((line) => line.x1)),
     x2: Math.max(...run.map((line) => line.x2)),
     y: run.at(-1)!.y,
@@ -168,18 +179,14 @@ function isSplit(line: Line): boolean {
   return line.chunks.length > 2 || !isMarker(line.chunks[0]!);
 }
 
-interface Strip {
-  x1: number;
-  x2: number;
-}
-
 function cellsOf(line: Line, columns: readonly Strip[], links: readonly Link[], rightward: boolean): Cell[] {
   const cells: Word[][] = columns.map(() => []);
   for (const chunk of line.chunks) {
-    const whole = columns.findIndex((column) => overlaps(column, chunk.x1 + 1));
+    const whole = columns.findIndex((column) => inStrip(column, chunk.x1 + 1));
+    const divided = isDivided(chunk, columns);
     for (const word of chunk.words) {
-      const own = columns.findIndex((column) => overlaps(column, (word.x1 + word.x2) / 2));
-      cells[isDivided(chunk, columns) ? own : whole]?.push(word);
+      const own = columns.findIndex((column) => inStrip(column, (word.x1 + word.x2) / 2));
+      cells[divided ? own : whole]?.push(word);
     }
   }
   return cells.map((words) => (words.length > 0 ? [spansOf(words, links, rightward)] : []));
@@ -195,18 +202,17 @@ function isDivided(chunk: Chunk, columns: readonly Strip[]): boolean {
   });
 }
 
-interface Found {
-  table: Table;
-  columns: Strip[];
-}
-
-function tableOf(run: readonly Line[], links: readonly Link[], rightward: boolean): Found | undefined {
+function tableOf(
+  run: readonly Line[],
+  columns: readonly Strip[],
+  links: readonly Link[],
+  rightward: boolean,
+): Table | undefined {
   const split = run.filter(isSplit);
-  const columns = columnsOf(split);
   if (columns.length < 2 || split.length < 2 || (columns.length === 2 && split.length < 3)) return undefined;
   const words = split.reduce((sum, line) => sum + line.words.length, 0);
   const pieces = split.reduce((sum, line) => sum + line.chunks.length, 0);
-  if (words / pieces > CELL_WORDS_MAX || !isRegular(split, columns) || isContents(split)) return undefined;
+  if (words / pieces > CELL_WORDS_MAX || !looksLikeTable(split, columns) || isContents(split)) return undefined;
   const rows: Cell[][] = [];
   let above: Line | undefined;
   for (const line of run) {
@@ -218,11 +224,12 @@ function tableOf(run: readonly Line[], links: readonly Link[], rightward: boolea
     else rows.push(texts);
     above = line;
   }
-  return rows.length >= 2 ? { table: { rows, header: true }, columns } : undefined;
+  return rows.length >= 2 ? { rows, header: true } : undefined;
 }
 
 /** Columns as widened strips that together cover the width: text that is in none of them is between two. */
 function columnsOf(lines: readonly Line[]): Strip[] {
+  if (lines.length === 0) return [];
   const most = Math.max(...lines.map((line) => line.chunks.length));
   const regular = lines.filter((line) => line.chunks.length >= Math.max(2, most * 0.6));
   const em = lines[0]!.size;
@@ -242,21 +249,6 @@ function columnsOf(lines: readonly Line[]): Strip[] {
     x1: index === 0 ? -Infinity : (strips[index - 1]!.x2 + strip.x1) / 2,
     x2: index + 1 < strips.length ? (strip.x2 + strips[index + 1]!.x1) / 2 : Infinity,
   }));
-}
-
-function overlaps(column: Strip, x: number): boolean {
-  return x >= column.x1 && x < column.x2;
-}
-
-/** Most rows have most columns filled. */
-function isRegular(lines: readonly Line[], columns: readonly Strip[]): boolean {
-  let filled = 0;
-  for (const line of lines) {
-    filled += columns.filter((column) =>
-      line.chunks.some((chunk) => overlaps(column, (chunk.x1 + chunk.x2) / 2)),
-    ).length;
-  }
-  return filled >= lines.length * columns.length * 0.5;
 }
 
 /** Titles and growing page numbers: a table of contents is better read line by line. */

@@ -23,12 +23,12 @@ async function unpack(): Promise<Map<string, Uint8Array>> {
 /** The `BinaryDataFactory` that PDF.js is given. */
 export class BundledData {
   /** Called with a kind such as `cMapUrl` and a file name such as `UniGB-UCS2-H.bcmap`; rejects if it is not bundled. */
-  async fetch(request: { kind: string; filename: string }): Promise<Uint8Array> {
+  readonly fetch = async (request: { kind: string; filename: string }): Promise<Uint8Array> => {
     if (request.kind === "cMapUrl") {
       unpacked ??= unpack();
       const file = (await unpacked).get(request.filename);
       if (file) return file.slice();
     }
     throw new Error(`not bundled: ${request.filename}`);
-  }
+  };
 }

@@ -33,8 +33,7 @@ function bestSplit(chunks: readonly Chunk[]): Split | undefined {
   const em = median(chunks.map((chunk) => chunk.size));
   let best: Split | undefined;
   for (const [x, y] of candidates(chunks, em)) {
-    const split = splitAt(chunks, x, y, em);
-    if (split && split.score > (best?.score ?? 0)) best = split;
+    best = splitAt(chunks, x, y, em, best?.score ?? 0) ?? best;
   }
   return best;
 }
@@ -58,8 +57,11 @@ function candidates(chunks: readonly Chunk[], em: number): [number, number][] {
   return [...found.values()];
 }
 
-/** Splits at the strip around x as far up and down from y as nothing crosses it; undefined if that makes no columns. */
-function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number): Split | undefined {
+/**
+ * Splits at the strip around x as far up and down from y as nothing crosses it; undefined if that makes no columns, or
+ * none that score better than `least`.
+ */
+function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number, least: number): Split | undefined {
   const from = x - (GUTTER * em) / 2 + 0.01;
   const to = x + (GUTTER * em) / 2 - 0.01;
   let top = -Infinity;
@@ -69,20 +71,31 @@ function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number): Sp
     if (chunk.y <= y) top = Math.max(top, chunk.y);
     else bottom = Math.min(bottom, chunk.y);
   }
-  const band = chunks.filter((chunk) => chunk.y > top && chunk.y < bottom);
-  const left = band.filter((chunk) => chunk.x2 <= from + 0.02);
-  const right = band.filter((chunk) => chunk.x1 >= to - 0.02);
+  const left: Chunk[] = [];
+  const right: Chunk[] = [];
+  for (const chunk of chunks) {
+    if (chunk.y <= top || chunk.y >= bottom) continue;
+    if (chunk.x2 <= from + 0.02) left.push(chunk);
+    else if (chunk.x1 >= to - 0.02) right.push(chunk);
+  }
+  if (scoreOf(left.length, right.length) <= least || Math.min(left.length, right.length) < LINES_MIN) return undefined;
   trim(left, right, em);
   const leftLines = linesOf(left);
   const rightLines = linesOf(right);
-  const lines = Math.min(leftLines.length, rightLines.length);
-  if (lines < LINES_MIN || looksTabular(leftLines, rightLines)) return undefined;
+  const score = scoreOf(leftLines.length, rightLines.length);
+  if (Math.min(leftLines.length, rightLines.length) < LINES_MIN || score <= least) return undefined;
+  if (looksTabular(leftLines, rightLines)) return undefined;
   const inside = new Set([...left, ...right]);
   const middle = Math.max(...left.map((chunk) => chunk.y), ...right.map((chunk) => chunk.y));
   const above: Chunk[] = [];
   const below: Chunk[] = [];
   for (const chunk of chunks) if (!inside.has(chunk)) (chunk.y < middle ? above : below).push(chunk);
-  return { above, left, right, below, score: lines + 0.1 * (leftLines.length + rightLines.length) };
+  return { above, left, right, below, score };
+}
+
+/** Long gutters first, then those with more text beside them. */
+function scoreOf(left: number, right: number): number {
+  return Math.min(left, right) + 0.1 * (left + right);
 }
 
 /** Takes lines off the ends of a side where the other side has none, if a gap sets them apart. */
@@ -122,7 +135,7 @@ function linesOf(side: readonly Chunk[]): SideLine[] {
   const lines: SideLine[] = [];
   for (const chunk of [...side].sort((a, b) => a.y - b.y)) {
     const last = lines.at(-1);
-    const letters = lettersOf(chunk);
+    const letters = chunk.letters;
     if (last && Math.abs(last.y - chunk.y) < chunk.size * 0.4) {
       last.width += chunk.x2 - chunk.x1;
       last.letters += letters;
@@ -131,12 +144,6 @@ function linesOf(side: readonly Chunk[]): SideLine[] {
     } else lines.push({ y: chunk.y, width: chunk.x2 - chunk.x1, letters, x1: chunk.x1, x2: chunk.x2 });
   }
   return lines;
-}
-
-function lettersOf(chunk: Chunk): number {
-  let letters = 0;
-  for (const word of chunk.words) for (const part of word.parts) letters += part >= "\u2e80" ? 2 : part.length;
-  return letters;
 }
 
 /** Short texts side by side are cells, not columns, above all if they stand on the same baselines. */

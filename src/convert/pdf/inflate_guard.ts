@@ -21,7 +21,7 @@ export async function guardInflation(bytes: Uint8Array, max: number): Promise<vo
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let total = 0;
   for (let at = file.indexOf("stream"); at >= 0; at = file.indexOf("stream", at + 6)) {
-    if (at >= 3 && file.latin1Slice(at - 3, at) === "end") continue;
+    if (at >= 3 && file.toString("latin1", at - 3, at) === "end") continue;
     const passes = flatePasses(file, at);
     if (passes === 0) continue;
     const start = at + 6 + (file[at + 6] === 13 ? 1 : 0) + (file[at + 6] === 13 && file[at + 7] !== 10 ? 0 : 1);
@@ -39,7 +39,7 @@ export async function guardInflation(bytes: Uint8Array, max: number): Promise<vo
 
 /** How often the stream at `at` is deflated; 0 for images and other filters. */
 function flatePasses(file: Buffer, at: number): number {
-  const before = file.latin1Slice(Math.max(0, at - DICTIONARY_MAX), at);
+  const before = file.toString("latin1", Math.max(0, at - DICTIONARY_MAX), at);
   const dictionary = before.slice(before.lastIndexOf("obj") + 1);
   if (/\/Subtype\s*\/Image\b/.test(dictionary)) return 0;
   return dictionary.match(/\/(?:FlateDecode|Fl)\b/g)?.length ?? 0;

@@ -2,6 +2,7 @@
  * Lays out one page: from glyphs to regions of lines in reading order. Text that runs in the direction of most of the
  * page is laid out as the page; text turned otherwise (stamps, labels of axes) is laid out for itself and comes last.
  */
+import { withAccents } from "./accents.ts";
 import { withAlignedTables } from "./aligned_tables.ts";
 import { leansRight } from "./bidi.ts";
 import { regionsOf } from "./columns.ts";
@@ -33,7 +34,7 @@ export function layoutPage(page: PageContent): LaidOutPage {
 
 function layoutGlyphs(glyphs: readonly Glyph[], quadrant: Quadrant, page: PageContent): Line[][] {
   const { width, height } = page;
-  const words = wordsOf(quadrant === 0 ? glyphs : upright(glyphs, quadrant, width, height));
+  const words = wordsOf(withAccents(quadrant === 0 ? glyphs : upright(glyphs, quadrant, width, height)));
   if (words.length === 0) return [];
   const links =
     quadrant === 0

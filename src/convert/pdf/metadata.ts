@@ -12,8 +12,10 @@ export interface PdfMetadata {
 }
 
 const IMPLAUSIBLE =
-  /^(?:microsoft (?:word|powerpoint|excel)\b|untitled|ohne titel|unbenannt|document\d*$|dokument\d*$|slide \d+$|print(?:ing)?\b|\(?anonymous\)?|unspecified$|about:blank|title$|layout \d+$)/i;
-const FILE_NAME = /^[^\s]*\.(?:docx?|pdf|pptx?|xlsx?|indd|qxd|tex|dvi|ps|rtf|odt|html?|txt|md|p65|fm)$/i;
+  /^(?:microsoft (?:word|powerpoint|excel)\b|powerpoint[- ]presentation|untitled|ohne titel|unbenannt|(?:document|dokument|book|slide|layout) ?\d*$|print(?:ing)?\b|about:blank|title$)/i;
+const FILE_NAME = /\.(?:docx?|pdf|pptx?|xlsx?|od[tsp]|indd|qxd|tex|dvi|ps|rtf|html?|txt|md|p65|fm|png|jpe?g|tiff?)$/i;
+/** What report generators fill in where nothing was stated. */
+const UNSTATED = /^\(?(?:anonymous|unspecified|unknown|none|null)\)?$/i;
 
 export function plausibleTitle(title: string): boolean {
   return /[\p{L}\p{N}]{2}/u.test(title) && title.length <= 300 && !IMPLAUSIBLE.test(title) && !FILE_NAME.test(title);
@@ -73,5 +75,5 @@ function clean(value: unknown): string | null {
     .replace(/\s+/g, " ")
     .trim()
     .normalize("NFC");
-  return plain === "" ? null : plain;
+  return plain === "" || UNSTATED.test(plain) ? null : plain;
 }

@@ -16,6 +16,8 @@ export interface Chunk {
   size: number;
   top: number;
   bottom: number;
+  /** How much text it is; wide scripts count double, since a word has fewer of their letters. */
+  letters: number;
   /** Stands for a whole table, which is placed in the flow like a text as large as it is. */
   table?: Table;
 }
@@ -122,7 +124,14 @@ export function chunkOf(words: Word[]): Chunk {
     size: main.size,
     top: wordTop(main),
     bottom: wordBottom(main),
+    letters: lettersOf(words),
   };
+}
+
+function lettersOf(words: readonly Word[]): number {
+  let letters = 0;
+  for (const word of words) for (const part of word.parts) letters += part >= "\u2e80" ? 2 : part.length;
+  return letters;
 }
 
 /** Scripts written without blanks between words. Hangul is written with them. */

@@ -36,7 +36,17 @@ export function readRuledTables(
     if (!table) continue;
     rest = outside;
     const size = inside[0]!.size;
-    tables.push({ words: [], x1: grid.x1, x2: grid.x2, y: grid.y2 - 2, size, top: grid.y1, bottom: grid.y2, table });
+    tables.push({
+      words: [],
+      letters: 0,
+      x1: grid.x1,
+      x2: grid.x2,
+      y: grid.y2 - 2,
+      size,
+      top: grid.y1,
+      bottom: grid.y2,
+      table,
+    });
   }
   return { rest, tables };
 }
@@ -64,7 +74,7 @@ function tableOf(grid: Grid, words: readonly Word[], links: readonly Link[], rig
   }
   const most = Math.max(...[...cells.values()].map((own) => own.length));
   if (cells.size < 2 || (most > BOXED_WORDS && cells.size < 7)) return undefined;
-  if ([...cells.values()].some(hasColumns)) return undefined;
+  if ([...cells.values()].some(hasColumns) || isPlot(grid, [...cells.values()])) return undefined;
   const rows: Cell[][] = [];
   for (let row = 0; row < grid.ys.length - 1; row++) {
     const own = Array.from({ length: columns }, (_, column) => {
@@ -75,6 +85,14 @@ function tableOf(grid: Grid, words: readonly Word[], links: readonly Link[], rig
   }
   const kept = withoutEmpty(rows);
   return kept.length >= 2 && (kept[0]?.length ?? 0) >= 2 ? { rows: kept, header: true } : undefined;
+}
+
+/** The grid of a plot has few texts in it, and those are numbers and signs. */
+function isPlot(grid: Grid, cells: readonly Word[][]): boolean {
+  const whole = new Set(grid.owner).size;
+  const texts = cells.map((words) => words.map((word) => word.parts.join("")).join(" "));
+  const wordy = texts.filter((text) => /\p{L}{2}|\d[\d.,]*\d/u.test(text)).length;
+  return cells.length < whole * 0.2 || wordy < cells.length * 0.3;
 }
 
 /** A frame around things that stand side by side is none of a cell. */

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { PermanentError } from "../../errors.ts";
 import { connectDatabase, endDatabase, type SocketTarget } from "../connect.ts";
 import { lockDataDir } from "./lock.ts";
@@ -59,9 +59,10 @@ export interface EmbeddedDatabase {
  * @throws InputError `data_dir.locked`, `data_dir.unusable`; PermanentError `data_dir.other_version`, `database.damaged`
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
-  const lock = lockDataDir(options.dataDir);
-  const directory = join(options.dataDir, "postgres");
-  const socket = placeSocket(options.dataDir);
+  const dataDir = resolve(options.dataDir);
+  const lock = lockDataDir(dataDir);
+  const directory = join(dataDir, "postgres");
+  const socket = placeSocket(dataDir);
   const giveUp = () => {
     socket.remove();
     lock.release();

@@ -44,7 +44,7 @@ export class ThreadGuard {
     const thread = this.#thread;
     if (!thread || thread.dead) return;
     await thread.ask({ type: "stop" }, "stopped", 60_000);
-    thread.end();
+    await thread.end();
   }
 
   #crashed(error: Error): void {
@@ -64,6 +64,7 @@ export class ThreadGuard {
 /** The thread as something that can be asked and answers, or fails. */
 class DatabaseThread {
   dead = false;
+  #closed = Promise.withResolvers<void>();
   #waiting: { answer: (message: FromThread) => void; fail: (error: Error) => void } | undefined;
 
   constructor(
@@ -71,14 +72,18 @@ class DatabaseThread {
     private readonly onCrash: (error: Error) => void,
   ) {
     worker.onmessage = (event: MessageEvent<FromThread>) => this.#receive(event.data);
-    worker.onerror = (event: ErrorEvent) => this.#die(event.message, []);
-    worker.addEventListener("close", () => this.#die("its thread has ended", []));
+    worker.onerror = (event: ErrorEvent) => void this.#die(event.message, []);
+    worker.addEventListener("close", () => {
+      this.#closed.resolve();
+      void this.#die("its thread has ended", []);
+    });
   }
 
   /** Sends a message and waits for the answer of that type. */
   ask<T extends FromThread["type"]>(message: ToThread, type: T, timeoutMs: number) {
     return new Promise<Extract<FromThread, { type: T }>>((resolve, reject) => {
-      const timer = setTimeout(() => this.#die(`no answer to "${message.type}" in ${timeoutMs} ms`, []), timeoutMs);
+      const late = `no answer to "${message.type}" in ${timeoutMs} ms`;
+      const timer = setTimeout(() => void this.#die(late, []), timeoutMs);
       const settle = (action: () => void) => {
         clearTimeout(timer);
         this.#waiting = undefined;
@@ -94,19 +99,21 @@ class DatabaseThread {
     });
   }
 
-  end(): void {
+  /** Resolves when the thread has let go of the files and of the socket, which it removes. */
+  async end(): Promise<void> {
     this.dead = true;
     this.worker.terminate();
+    await this.#closed.promise;
   }
 
   #receive(message: FromThread): void {
-    if (message.type === "failed" || message.type === "gone") this.#die(message.message, message.log);
+    if (message.type === "failed" || message.type === "gone") void this.#die(message.message, message.log);
     else this.#waiting?.answer(message);
   }
 
-  #die(what: string, log: string[]): void {
+  async #die(what: string, log: string[]): Promise<void> {
     if (this.dead) return;
-    this.end();
+    await this.end();
     const text = ["The embedded database failed:", what, ...log].join("\n");
     if (this.#waiting) this.#waiting.fail(new PermanentError("database.damaged", text));
     else this.onCrash(new TransientError("database.unavailable", text));
