@@ -6,8 +6,8 @@ ALTER TABLE chunk_fts ALTER COLUMN tsv SET STORAGE EXTERNAL;
 ALTER TABLE chunk_fts SET (toast_tuple_target = 8160);
 ALTER TABLE chunk_vectors SET (toast_tuple_target = 8160);
 
--- Which configurations a tenant's documents use, by a loose index scan; and whether it has hidden ones at all.
-CREATE INDEX documents_by_fts_config ON documents (tenant_id, fts_config);
+-- Which configurations a tenant's chunks use, by a loose index scan; and whether it has hidden documents at all.
+CREATE INDEX chunk_fts_by_config ON chunk_fts (tenant_id, fts_config);
 CREATE INDEX documents_hidden ON documents (tenant_id) WHERE hidden;
 
 CREATE TABLE lexical_statistics (

@@ -12,7 +12,13 @@ import type { LogLevel } from "./log.ts";
 import type { ObjectsConfig } from "./store/objects.ts";
 
 /** Variables whose value may be given as a file path in NAME_FILE. */
-const SECRETS = ["DATABASE_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "EMBEDDINGS_API_KEY", "SECRET_KEY"] as const;
+const SECRETS = [
+  "DATABASE_URL",
+  "S3_ACCESS_KEY_ID",
+  "S3_SECRET_ACCESS_KEY",
+  "EMBEDDINGS_API_KEY",
+  "SECRET_KEY",
+] as const;
 
 const text = v.pipe(v.string(), v.trim(), v.minLength(1, "must not be empty"));
 const httpUrl = v.pipe(text, v.url("must be a URL"), v.regex(/^https?:\/\//, "must start with http:// or https://"));
@@ -32,7 +38,9 @@ const integer = (fallback: number, min: number, max: number) =>
   );
 
 const Environment = v.object({
-  DATABASE_URL: v.optional(v.pipe(text, v.regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://"))),
+  DATABASE_URL: v.optional(
+    v.pipe(text, v.regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://")),
+  ),
   DATABASE_POOL_MAX: integer(4, 1, 50),
   DATA_DIR: v.optional(text, ".sluice"),
   HOST: v.optional(text, "127.0.0.1"),
@@ -79,7 +87,10 @@ const Environment = v.object({
 
 export type Config = ReturnType<typeof readConfig>;
 
-function withSecretFiles(env: Record<string, string | undefined>, faults: string[]): Record<string, string | undefined> {
+function withSecretFiles(
+  env: Record<string, string | undefined>,
+  faults: string[],
+): Record<string, string | undefined> {
   const merged = { ...env };
   for (const name of SECRETS) {
     const path = env[`${name}_FILE`];
@@ -128,10 +139,14 @@ export function readConfig(defaultLogLevel: LogLevel = "info", env: Record<strin
   const given = Object.fromEntries(Object.entries(withSecretFiles(env, faults)).filter(([, value]) => value !== ""));
   const parsed = v.safeParse(Environment, given);
   if (!parsed.success)
-    for (const issue of parsed.issues) faults.push(`${issue.path?.map((p) => p.key).join(".") ?? "environment"}: ${issue.message}`);
+    for (const issue of parsed.issues)
+      faults.push(`${issue.path?.map((p) => p.key).join(".") ?? "environment"}: ${issue.message}`);
   else faults.push(...crossChecks(parsed.output));
   if (!parsed.success || faults.length > 0)
-    throw new InputError("config.invalid", `The configuration has ${faults.length} fault(s):\n${faults.map((f) => `  ${f}`).join("\n")}`);
+    throw new InputError(
+      "config.invalid",
+      `The configuration has ${faults.length} fault(s):\n${faults.map((f) => `  ${f}`).join("\n")}`,
+    );
   return shape(parsed.output, defaultLogLevel);
 }
 
@@ -145,7 +160,13 @@ const s3AccessOf = (env: v.InferOutput<typeof Environment>) => ({
 function objectsOf(env: v.InferOutput<typeof Environment>, dataDir: string): ObjectsConfig {
   const localRoot = `${dataDir}/objects`;
   if (!env.S3_BUCKET_RAW || !env.S3_BUCKET_MARKDOWN) return { kind: "local", root: localRoot };
-  return { kind: "s3", ...s3AccessOf(env), bucketRaw: env.S3_BUCKET_RAW, bucketMarkdown: env.S3_BUCKET_MARKDOWN, localRoot };
+  return {
+    kind: "s3",
+    ...s3AccessOf(env),
+    bucketRaw: env.S3_BUCKET_RAW,
+    bucketMarkdown: env.S3_BUCKET_MARKDOWN,
+    localRoot,
+  };
 }
 
 function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel) {
@@ -180,7 +201,10 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
     fileMaxBytes: env.FILE_MAX_BYTES,
     upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
     secretKey: env.SECRET_KEY ?? null,
-    convert: { deadlineMs: env.CONVERT_DEADLINE_SECONDS * 1000, memoryMaxBytes: env.CONVERT_MEMORY_MAX_MB * 1024 * 1024 },
+    convert: {
+      deadlineMs: env.CONVERT_DEADLINE_SECONDS * 1000,
+      memoryMaxBytes: env.CONVERT_MEMORY_MAX_MB * 1024 * 1024,
+    },
     worker: {
       threads: env.WORKER_THREADS,
       attemptsMax: env.ITEM_ATTEMPTS_MAX,

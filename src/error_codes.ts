@@ -38,14 +38,23 @@ export const CODES = {
   "connector.special_file": code(422, "Only regular files can be ingested; remove the pipe, socket or device."),
   "connector.bad_name": code(422, "Rename the file: its name is not valid UTF-8."),
   "connector.gone": code(410, "The source vanished between listing and fetching; the next sync settles it."),
-  "connector.changed": code(409, "The source was being written while it was read; it is read again on the next attempt."),
+  "connector.changed": code(
+    409,
+    "The source was being written while it was read; it is read again on the next attempt.",
+  ),
   "connector.too_large": code(413, "Raise UPLOAD_MAX_BYTES or split the document."),
   "connector.forbidden": code(403, "Correct the connection's credentials or their rights."),
   "connector.refused": code(502, "The source refused the request; correct the connection."),
   "connector.unavailable": code(503, "The source did not answer; it is tried again by itself."),
-  "connector.not_available": code(422, "This release cannot connect to that source type; use one that the message names."),
+  "connector.not_available": code(
+    422,
+    "This release cannot connect to that source type; use one that the message names.",
+  ),
   "connector.not_syncable": code(422, "Leave the source type out: its documents come by POST /v1/ingest/files/upload."),
-  "connector.secrets_unreadable": code(500, "Start with the SECRET_KEY that the connection was saved with, or enter its secrets again."),
+  "connector.secrets_unreadable": code(
+    500,
+    "Start with the SECRET_KEY that the connection was saved with, or enter its secrets again.",
+  ),
 
   "convert.unsupported_type": code(415, "Convert the file to .md, .txt, .html, .docx or .pdf and send it again."),
   "convert.empty": code(422, "The file has no bytes; check how it was written or exported."),
@@ -59,31 +68,67 @@ export const CODES = {
 
   "data_dir.locked": code(500, "Stop the process that holds DATA_DIR, or choose another DATA_DIR."),
   "data_dir.unusable": code(500, "Give the service's user the right to write DATA_DIR, or choose another one."),
-  "data_dir.other_version": code(500, "Start the release that wrote DATA_DIR, or move DATA_DIR/postgres away and sync again."),
+  "data_dir.other_version": code(
+    500,
+    "Start the release that wrote DATA_DIR, or move DATA_DIR/postgres away and sync again.",
+  ),
 
-  "database.unavailable": code(503, "The database did not answer; it is tried again by itself. `sluice doctor` shows why."),
+  "database.unavailable": code(
+    503,
+    "The database did not answer; it is tried again by itself. `sluice doctor` shows why.",
+  ),
   "database.refused": code(503, "Correct user, password and database name in DATABASE_URL."),
   "database.conflict": code(409, "Another transaction was in the way; it is tried again by itself."),
   "database.timeout": code(504, "The statement took longer than its timeout; it is tried again by itself."),
-  "database.damaged": code(500, "The embedded database does not open: move DATA_DIR/postgres away and sync again, or restore a backup."),
+  "database.damaged": code(
+    500,
+    "The embedded database does not open: move DATA_DIR/postgres away and sync again, or restore a backup.",
+  ),
 
-  "document.not_found": code(404, "List the documents to see their ids; it may have been purged after it vanished from its source."),
+  "document.not_found": code(
+    404,
+    "List the documents to see their ids; it may have been purged after it vanished from its source.",
+  ),
   "document.version_not_found": code(404, "List the document's versions to see their ids."),
 
-  "embeddings.bad_answer": code(502, "EMBEDDINGS_URL must lead to an endpoint that speaks OpenAI's /v1/embeddings; `sluice doctor` shows what it answers."),
-  "embeddings.bad_input": code(422, "The model refuses this text; it is found by words only. Lower the chunk size if it is too long for the model."),
-  "embeddings.rate_limited": code(503, "The embeddings endpoint limits the rate; it is tried again at the time it named."),
-  "embeddings.rejected": code(502, "Correct EMBEDDINGS_URL, EMBEDDINGS_MODEL and EMBEDDINGS_DIMENSIONS; `sluice doctor` shows the refusal."),
-  "embeddings.unauthorized": code(502, "Correct EMBEDDINGS_API_KEY or its rights; the pending chunks are embedded by themselves then."),
-  "embeddings.unavailable": code(503, "The embeddings endpoint did not answer; it is tried again by itself. `sluice doctor` shows why."),
+  "embeddings.bad_answer": code(
+    502,
+    "EMBEDDINGS_URL must lead to an endpoint that speaks OpenAI's /v1/embeddings; `sluice doctor` shows what it answers.",
+  ),
+  "embeddings.bad_input": code(
+    422,
+    "The model refuses this text; it is found by words only. Lower the chunk size if it is too long for the model.",
+  ),
+  "embeddings.rate_limited": code(
+    503,
+    "The embeddings endpoint limits the rate; it is tried again at the time it named.",
+  ),
+  "embeddings.rejected": code(
+    502,
+    "Correct EMBEDDINGS_URL, EMBEDDINGS_MODEL and EMBEDDINGS_DIMENSIONS; `sluice doctor` shows the refusal.",
+  ),
+  "embeddings.unauthorized": code(
+    502,
+    "Correct EMBEDDINGS_API_KEY or its rights; the pending chunks are embedded by themselves then.",
+  ),
+  "embeddings.unavailable": code(
+    503,
+    "The embeddings endpoint did not answer; it is tried again by itself. `sluice doctor` shows why.",
+  ),
 
-  "internal.unexpected": code(500, "This is a defect: report it with the correlation id and the log lines that carry it."),
+  "internal.unexpected": code(
+    500,
+    "This is a defect: report it with the correlation id and the log lines that carry it.",
+  ),
 
   "job.not_found": code(404, "List the jobs to see their ids."),
   "job.finished": code(409, "The job is over; there is nothing left to cancel."),
   "job.nothing_to_retry": code(409, "Only a finished job with failed items can be retried; start a new sync instead."),
 
-  "objects.unavailable": code(503, "The object store did not answer; it is tried again by itself. `sluice doctor` shows why."),
+  "objects.unavailable": code(
+    503,
+    "The object store did not answer; it is tried again by itself. `sluice doctor` shows why.",
+  ),
   "objects.not_found": code(404, "The object is gone from the store; sync the source again with force_reindex."),
   "objects.bucket_missing": code(503, "Create the bucket, or let `sluice doctor --fix` create it."),
   "objects.forbidden": code(502, "Correct the object store's credentials or their rights on the named bucket."),
@@ -95,7 +140,10 @@ export const CODES = {
 
   "request.invalid": code(400, "Correct the named fields; GET /openapi.json describes them."),
   "request.bad_json": code(400, "Send one well-formed JSON object in UTF-8."),
-  "request.bad_cursor": code(400, "Send next_cursor of the page before, unchanged and with the same filters, or none for the first page."),
+  "request.bad_cursor": code(
+    400,
+    "Send next_cursor of the page before, unchanged and with the same filters, or none for the first page.",
+  ),
   "request.wrong_content_type": code(415, "Send the body with Content-Type: application/json."),
   "request.too_large": code(413, "Send a smaller body."),
   "request.no_such_route": code(404, "GET /openapi.json lists the routes."),
@@ -121,13 +169,19 @@ export const CODES = {
   "upload.duplicate_field": code(400, "Send each form field once."),
   "upload.spool_failed": code(507, "The server could not write the upload to disk; free space on DATA_DIR."),
   "connector.no_connection": code(404, "The connection was deleted; create it again or sync another one."),
-  "queue.attempts_exhausted": code(500, "The item brought down or outlasted its worker every time; look at the worker's log, then retry the job."),
-  "queue.deadline": code(504, "The item took longer than ITEM_DEADLINE_SECONDS; look for a slow source or object store, or raise the limit."),
+  "queue.attempts_exhausted": code(
+    500,
+    "The item brought down or outlasted its worker every time; look at the worker's log, then retry the job.",
+  ),
+  "queue.deadline": code(
+    504,
+    "The item took longer than ITEM_DEADLINE_SECONDS; look for a slow source or object store, or raise the limit.",
+  ),
   "queue.lease_expired": code(500, "A worker stopped answering; the work was taken over by another one."),
   "queue.superseded": code(409, "Nothing to do: a later request for the same source was fulfilled first."),
   "schema.changed": code(500, "Start the binary that migrated this database, or restore the database from a backup."),
   "schema.newer": code(500, "Start a binary at least as new as the one that migrated this database."),
-  "schema.older": code(503, "Run \"sluice migrate\"."),
+  "schema.older": code(503, 'Run "sluice migrate".'),
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof CODES;

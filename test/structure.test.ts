@@ -20,7 +20,9 @@ const filesUnder = (folder: string): SourceFile[] =>
       const path = join(folder, name);
       const text = readFileSync(join(root, path), "utf8");
       const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);
-      const imports = specifiers.map((specifier) => (specifier.startsWith(".") ? relative(root, join(root, dirname(path), specifier)) : specifier));
+      const imports = specifiers.map((specifier) =>
+        specifier.startsWith(".") ? relative(root, join(root, dirname(path), specifier)) : specifier,
+      );
       return { path, text, imports };
     });
 
@@ -28,26 +30,53 @@ const sources = filesUnder("src");
 const all = [...sources, ...filesUnder("test")];
 
 /** The lines that break a rule, as "file: what". */
-const offenders = (files: SourceFile[], breaks: (file: SourceFile) => string[]): string[] => files.flatMap((file) => breaks(file).map((what) => `${file.path}: ${what}`));
+const offenders = (files: SourceFile[], breaks: (file: SourceFile) => string[]): string[] =>
+  files.flatMap((file) => breaks(file).map((what) => `${file.path}: ${what}`));
 
-const matches = (file: SourceFile, pattern: RegExp): string[] => [...file.text.matchAll(pattern)].map((match) => match[0]);
-const under = (...folders: string[]) => (file: SourceFile) => folders.some((folder) => file.path.startsWith(`src/${folder}`));
+const matches = (file: SourceFile, pattern: RegExp): string[] =>
+  [...file.text.matchAll(pattern)].map((match) => match[0]);
+const under =
+  (...folders: string[]) =>
+  (file: SourceFile) =>
+    folders.some((folder) => file.path.startsWith(`src/${folder}`));
 
 test("pure stages import no database, object store, configuration, log, clock or network", () => {
-  const forbidden = /^src\/(db|queue|store|http|cli|worker|pipeline|connector|embed|index|config|log|metrics)\b|^(postgres|hono|pino|@aws-sdk)/;
-  expect(offenders(sources.filter(under("convert/", "markdown/", "chunk/")), (file) => file.imports.filter((name) => forbidden.test(name)))).toEqual([]);
+  const forbidden =
+    /^src\/(db|queue|store|http|cli|worker|pipeline|connector|embed|index|config|log|metrics)\b|^(postgres|hono|pino|@aws-sdk)/;
+  expect(
+    offenders(sources.filter(under("convert/", "markdown/", "chunk/")), (file) =>
+      file.imports.filter((name) => forbidden.test(name)),
+    ),
+  ).toEqual([]);
   const effects = /\bDate\.now\(|\bnew Date\(\)|\bfetch\(|\bprocess\.env\b|\bMath\.random\(/g;
-  expect(offenders(sources.filter(under("convert/", "markdown/", "chunk/")), (file) => matches(file, effects))).toEqual([]);
+  expect(offenders(sources.filter(under("convert/", "markdown/", "chunk/")), (file) => matches(file, effects))).toEqual(
+    [],
+  );
 });
 
 test("SQL stands only in db/, queue/, store/ and index/", () => {
   const statement = /\b(?:sql|tx)(?:<[^`]*>)?`|\.unsafe\(/g;
-  expect(offenders(sources.filter((file) => !under("db/", "queue/", "store/", "index/")(file)), (file) => matches(file, statement))).toEqual([]);
+  expect(
+    offenders(
+      sources.filter((file) => !under("db/", "queue/", "store/", "index/")(file)),
+      (file) => matches(file, statement),
+    ),
+  ).toEqual([]);
 });
 
 test("the environment is read in config.ts and the process ended in main.ts, nowhere else", () => {
-  expect(offenders(sources.filter((file) => file.path !== "src/config.ts"), (file) => matches(file, /\b(?:process|Bun)\.env\b/g))).toEqual([]);
-  expect(offenders(sources.filter((file) => file.path !== "src/main.ts"), (file) => matches(file, /\bprocess\.exit\(/g))).toEqual([]);
+  expect(
+    offenders(
+      sources.filter((file) => file.path !== "src/config.ts"),
+      (file) => matches(file, /\b(?:process|Bun)\.env\b/g),
+    ),
+  ).toEqual([]);
+  expect(
+    offenders(
+      sources.filter((file) => file.path !== "src/main.ts"),
+      (file) => matches(file, /\bprocess\.exit\(/g),
+    ),
+  ).toEqual([]);
 });
 
 test("stages meet in pipeline/ only: connectors, conversion, chunking, embedding and index do not know each other", () => {
@@ -57,26 +86,50 @@ test("stages meet in pipeline/ only: connectors, conversion, chunking, embedding
   const breaks = (file: SourceFile): string[] => {
     const own = stages.find((stage) => file.path.startsWith(`src/${stage}/`));
     if (!own || own === "http") return [];
-    return file.imports.filter((name) => stages.some((stage) => stage !== own && name.startsWith(`src/${stage}/`)) && !shared.has(name));
+    return file.imports.filter(
+      (name) => stages.some((stage) => stage !== own && name.startsWith(`src/${stage}/`)) && !shared.has(name),
+    );
   };
   expect(offenders(sources, breaks)).toEqual([]);
 });
 
 test("no file is longer than 400 lines, and each source opens with what it decides", () => {
-  expect(offenders(all, (file) => (file.text.split("\n").length > FILE_LINES_MAX + 1 ? [`${file.text.split("\n").length} lines`] : []))).toEqual([]);
+  expect(
+    offenders(all, (file) =>
+      file.text.split("\n").length > FILE_LINES_MAX + 1 ? [`${file.text.split("\n").length} lines`] : [],
+    ),
+  ).toEqual([]);
   const declarations = (file: SourceFile) => !file.path.endsWith(".d.ts");
-  expect(offenders(sources.filter(declarations), (file) => (file.text.startsWith("/**") ? [] : ["no opening comment"]))).toEqual([]);
+  expect(
+    offenders(sources.filter(declarations), (file) => (file.text.startsWith("/**") ? [] : ["no opening comment"])),
+  ).toEqual([]);
 });
 
 test("nothing is left open, nothing is switched off, nothing is called utils", () => {
-  expect(offenders(all.filter((file) => file.path !== "test/structure.test.ts"), (file) => matches(file, /\b(?:TODO|FIXME|XXX)\b|@ts-(?:ignore|expect-error|nocheck)|\bas any[;,)\]]|: any\b/g))).toEqual([]);
-  expect(all.map((file) => file.path).filter((path) => /(?:utils?|helpers?|common|misc)(?:\.ts|\/)|\/index\.ts$/.test(path))).toEqual([]);
-  expect(offenders(filesUnder("test").filter((file) => file.path !== "test/structure.test.ts"), (file) => matches(file, /\b(?:test|describe|it)\.(?:only|todo)\b/g))).toEqual([]);
+  expect(
+    offenders(
+      all.filter((file) => file.path !== "test/structure.test.ts"),
+      (file) => matches(file, /\b(?:TODO|FIXME|XXX)\b|@ts-(?:ignore|expect-error|nocheck)|\bas any[;,)\]]|: any\b/g),
+    ),
+  ).toEqual([]);
+  expect(
+    all.map((file) => file.path).filter((path) => /(?:utils?|helpers?|common|misc)(?:\.ts|\/)|\/index\.ts$/.test(path)),
+  ).toEqual([]);
+  expect(
+    offenders(
+      filesUnder("test").filter((file) => file.path !== "test/structure.test.ts"),
+      (file) => matches(file, /\b(?:test|describe|it)\.(?:only|todo)\b/g),
+    ),
+  ).toEqual([]);
 });
 
 test("every migration in sql/ is listed once, in order", () => {
-  const names = readdirSync(join(root, "sql")).filter((name) => name.endsWith(".sql")).map((name) => name.slice(0, -4)).sort();
+  const names = readdirSync(join(root, "sql"))
+    .filter((name) => name.endsWith(".sql"))
+    .map((name) => name.slice(0, -4))
+    .sort();
   expect(MIGRATIONS.map((migration) => migration.name)).toEqual(names);
   expect(MIGRATIONS.map((migration) => migration.version)).toEqual(names.map((_, i) => i + 1));
-  for (const migration of MIGRATIONS) expect(migration.text).toBe(readFileSync(join(root, "sql", `${migration.name}.sql`), "utf8"));
+  for (const migration of MIGRATIONS)
+    expect(migration.text).toBe(readFileSync(join(root, "sql", `${migration.name}.sql`), "utf8"));
 });

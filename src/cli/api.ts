@@ -23,7 +23,8 @@ const ServerFile = v.object({ url: v.string(), pid: v.number() });
 const serverFile = (dataDir: string): string => join(dataDir, "server.json");
 
 /** A running server leaves its address in DATA_DIR. */
-export const announceServer = (dataDir: string, url: string): Promise<void> => writeFile(serverFile(dataDir), JSON.stringify({ url, pid: process.pid }), { mode: 0o600 });
+export const announceServer = (dataDir: string, url: string): Promise<void> =>
+  writeFile(serverFile(dataDir), JSON.stringify({ url, pid: process.pid }), { mode: 0o600 });
 export const withdrawServer = (dataDir: string): Promise<void> => rm(serverFile(dataDir), { force: true });
 
 async function runningServer(dataDir: string): Promise<string | null> {
@@ -39,13 +40,24 @@ async function runningServer(dataDir: string): Promise<string | null> {
 export async function openApi(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Api> {
   const url = await runningServer(config.dataDir);
   const local = url ? await readLocalToken(config.dataDir) : null;
-  if (url && local) return apiOver((request) => fetch(request), url, local, async () => {});
+  if (url && local)
+    return apiOver(
+      (request) => fetch(request),
+      url,
+      local,
+      async () => {},
+    );
   const runtime = await startRuntime(config, launch, log, options);
   const token = await ensureLocalToken(runtime.sql, config.dataDir);
   return apiOver(async (request) => runtime.app.fetch(request), "http://in.process", token, runtime.stop);
 }
 
-function apiOver(send: (request: Request) => Promise<Response>, base: string, local: { tenant_id: string; token: string }, close: () => Promise<void>): Api {
+function apiOver(
+  send: (request: Request) => Promise<Response>,
+  base: string,
+  local: { tenant_id: string; token: string },
+  close: () => Promise<void>,
+): Api {
   return {
     tenantId: local.tenant_id,
     async call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -65,6 +65,8 @@ export async function runConvert(files: string[], options: ConvertCommandOptions
         const document = await convertFile(file, format, child);
         await deliver(file, document, options, names[at]!);
       } catch (error) {
+        // Whoever reads the output has seen enough.
+        if ((error as NodeJS.ErrnoException).code === "EPIPE") return EXIT.failed;
         const failure = failureOf(file, error);
         failures.push(failure);
         if (options.json) print(JSON.stringify({ file, error: { code: failure.code, message: failure.message } }));

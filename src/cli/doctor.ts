@@ -18,7 +18,11 @@ const CLOCK_SKEW_MAX_S = 5;
 const POSTGRES = { min: 150_000, next: 190_000 };
 const VECTOR_MIN = "0.7";
 
-export async function doctor(options: { fix: boolean; json: boolean }, config: Config, launch: Launch): Promise<number> {
+export async function doctor(
+  options: { fix: boolean; json: boolean },
+  config: Config,
+  launch: Launch,
+): Promise<number> {
   const checks: CheckResult[] = [
     ...(await guarded("data directory", () => checkDataDir(config))),
     ...(await guarded("database", () => withDatabase(config, launch, checkDatabase))),
@@ -65,7 +69,14 @@ async function checkDataDir({ dataDir }: Config): Promise<CheckResult[]> {
 }
 
 async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
-  const { version, versionNumber: num, vectorInstalled: vector, vectorAvailable: available, clockSkewSeconds: skew, mayCreate } = await serverFacts(sql);
+  const {
+    version,
+    versionNumber: num,
+    vectorInstalled: vector,
+    vectorAvailable: available,
+    clockSkewSeconds: skew,
+    mayCreate,
+  } = await serverFacts(sql);
   const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
   const found = vector ?? available;
   return [
@@ -77,13 +88,31 @@ async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
     },
     {
       name: "pgvector",
-      status: found && Bun.semver.satisfies(`${found}.0`.split(".").slice(0, 3).join("."), `>=${VECTOR_MIN}.0`) ? "ok" : "fail",
+      status:
+        found && Bun.semver.satisfies(`${found}.0`.split(".").slice(0, 3).join("."), `>=${VECTOR_MIN}.0`)
+          ? "ok"
+          : "fail",
       detail: vector ? `version ${vector}` : available ? `version ${available} can be installed` : "not there",
       help: `Install pgvector ${VECTOR_MIN} or newer on the database server; "sluice migrate" creates the extension.`,
     },
-    { name: "database rights", status: mayCreate || pending.length === 0 ? "ok" : "fail", detail: mayCreate ? "may create tables" : "may not create tables", help: 'Grant CREATE on the schema, or run "sluice migrate" with a role that has it.' },
-    { name: "schema", status: pending.length > 0 ? "warn" : "ok", detail: pending.length > 0 ? `${pending.length} migration(s) pending` : "up to date", help: 'Run "sluice migrate"; "serve" and "ingest" do it by themselves.' },
-    { name: "clock", status: Math.abs(skew) > CLOCK_SKEW_MAX_S ? "warn" : "ok", detail: `${Math.abs(skew).toFixed(1)} s from the database's`, help: "Let both machines synchronise their clocks; leases and retries are timed by the database's." },
+    {
+      name: "database rights",
+      status: mayCreate || pending.length === 0 ? "ok" : "fail",
+      detail: mayCreate ? "may create tables" : "may not create tables",
+      help: 'Grant CREATE on the schema, or run "sluice migrate" with a role that has it.',
+    },
+    {
+      name: "schema",
+      status: pending.length > 0 ? "warn" : "ok",
+      detail: pending.length > 0 ? `${pending.length} migration(s) pending` : "up to date",
+      help: 'Run "sluice migrate"; "serve" and "ingest" do it by themselves.',
+    },
+    {
+      name: "clock",
+      status: Math.abs(skew) > CLOCK_SKEW_MAX_S ? "warn" : "ok",
+      detail: `${Math.abs(skew).toFixed(1)} s from the database's`,
+      help: "Let both machines synchronise their clocks; leases and retries are timed by the database's.",
+    },
   ];
 }
 
@@ -91,7 +120,10 @@ async function checkObjects(config: Config, fix: boolean): Promise<CheckResult[]
   const objects = await openObjectStore(config.objects);
   try {
     const created = fix ? await objects.createBuckets() : [];
-    return [...created.map((name): CheckResult => ({ name: "objects", status: "ok", detail: `created ${name}` })), ...(await objects.check())];
+    return [
+      ...created.map((name): CheckResult => ({ name: "objects", status: "ok", detail: `created ${name}` })),
+      ...(await objects.check()),
+    ];
   } finally {
     await objects.close();
   }
@@ -100,7 +132,15 @@ async function checkObjects(config: Config, fix: boolean): Promise<CheckResult[]
 async function checkEmbeddings(config: Config): Promise<CheckResult[]> {
   const embedder = createEmbedder(config.embeddings);
   const answer = await embedder.check();
-  if (!answer.ok) return [{ name: "embeddings", status: "fail", detail: `${embedder.model}: ${answer.error.message}`, help: CODES[answer.error.code].help }];
+  if (!answer.ok)
+    return [
+      {
+        name: "embeddings",
+        status: "fail",
+        detail: `${embedder.model}: ${answer.error.message}`,
+        help: CODES[answer.error.code].help,
+      },
+    ];
   return [
     {
       name: "embeddings",

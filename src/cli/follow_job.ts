@@ -40,7 +40,16 @@ const closedOf = (job: Ledger): number => job.descriptors_listed - job.items_ope
 
 /** Resolves with the finished job. */
 export async function followJob(api: Api, jobId: string, quiet: boolean): Promise<JobAnswer> {
-  const bar = !quiet && process.stderr.isTTY ? new SingleBar({ format: "  {bar} {percentage}% | {value}/{total} sources | {eta_formatted} left", stream: process.stderr, clearOnComplete: true, hideCursor: true, barsize: 30 }) : null;
+  const bar =
+    !quiet && process.stderr.isTTY
+      ? new SingleBar({
+          format: "  {bar} {percentage}% | {value}/{total} sources | {eta_formatted} left",
+          stream: process.stderr,
+          clearOnComplete: true,
+          hideCursor: true,
+          barsize: 30,
+        })
+      : null;
   let started = false;
   let lastLine = performance.now();
   try {
@@ -54,7 +63,9 @@ export async function followJob(api: Api, jobId: string, quiet: boolean): Promis
         bar.update(closedOf(job));
       } else if (!bar && !quiet && performance.now() - lastLine > LINE_EVERY_MS) {
         lastLine = performance.now();
-        say(`  ${count(closedOf(job))} of ${count(job.descriptors_listed)} sources${job.listing === "pending" ? ", still listing" : ""}`);
+        say(
+          `  ${count(closedOf(job))} of ${count(job.descriptors_listed)} sources${job.listing === "pending" ? ", still listing" : ""}`,
+        );
       }
       await Bun.sleep(delay);
     }
@@ -88,11 +99,13 @@ export function ledgerJson(job: JobAnswer): Record<string, unknown> {
   };
 }
 
-const durationMs = (job: JobAnswer): number => (job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : 0);
+const durationMs = (job: JobAnswer): number =>
+  job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : 0;
 
 /** The ledger and every source that failed or was skipped, for people. */
 export async function sayLedger(api: Api, job: JobAnswer): Promise<void> {
-  const line = (label: string, n: number, note = "") => n > 0 && say(`  ${label.padEnd(22)} ${count(n).padStart(9)}${note}`);
+  const line = (label: string, n: number, note = "") =>
+    n > 0 && say(`  ${label.padEnd(22)} ${count(n).padStart(9)}${note}`);
   say(`${job.job_status === "done" ? "Done" : `Job ${job.job_status}`} in ${seconds(durationMs(job))}.`);
   line("sources listed", job.descriptors_listed);
   line("ingested", job.items_ingested, `   ${count(job.chunks)} chunks, ${count(job.links)} links`);
@@ -100,7 +113,11 @@ export async function sayLedger(api: Api, job: JobAnswer): Promise<void> {
   line("skipped", job.items_skipped);
   line("failed", job.items_failed);
   line("canceled", job.items_canceled);
-  line("vectors computed", job.vectors_embedded, job.vectors_reused > 0 ? `   ${count(job.vectors_reused)} kept or taken over` : "");
+  line(
+    "vectors computed",
+    job.vectors_embedded,
+    job.vectors_reused > 0 ? `   ${count(job.vectors_reused)} kept or taken over` : "",
+  );
   line("vectors pending", job.vectors_pending);
   line("ignored by globs", job.result_json?.ignored ?? 0);
   for (const c of job.result_json?.connections ?? []) {
@@ -114,7 +131,10 @@ export async function sayLedger(api: Api, job: JobAnswer): Promise<void> {
 }
 
 async function sayItems(api: Api, jobId: string, status: string): Promise<void> {
-  const { items, next_cursor } = await api.call<{ items: FailedItem[]; next_cursor: string | null }>("GET", `/v1/jobs/${jobId}/items?status=${status}&limit=50`);
+  const { items, next_cursor } = await api.call<{ items: FailedItem[]; next_cursor: string | null }>(
+    "GET",
+    `/v1/jobs/${jobId}/items?status=${status}&limit=50`,
+  );
   for (const item of items) say(`  ${status}: ${item.external_ref}\n    ${item.error_code}: ${item.error_message}`);
   if (next_cursor) say(`  … and more: sluice jobs ${jobId} --items ${status}`);
 }

@@ -18,7 +18,13 @@ export interface IngestOptions {
 
 const SOURCE_TYPE = "FILE_CATALOG_OBJECT";
 
-export async function ingest(folder: string, options: IngestOptions, config: Config, launch: Launch, log: Log): Promise<number> {
+export async function ingest(
+  folder: string,
+  options: IngestOptions,
+  config: Config,
+  launch: Launch,
+  log: Log,
+): Promise<number> {
   const root = await folderOf(folder);
   const api = await openApi(config, launch, log, { workers: true, extraRoots: [root] });
   try {
@@ -43,7 +49,11 @@ export async function ingest(folder: string, options: IngestOptions, config: Con
 async function folderOf(folder: string): Promise<string> {
   const root = await realpath(folder).catch(() => null);
   if (root === null) throw new InputError("connector.root_missing", `there is no folder ${folder}`);
-  if (!(await stat(root)).isDirectory()) throw new InputError("connector.root_missing", `${folder} is not a folder; to send single files use: sluice upload FILE…`);
+  if (!(await stat(root)).isDirectory())
+    throw new InputError(
+      "connector.root_missing",
+      `${folder} is not a folder; to send single files use: sluice upload FILE…`,
+    );
   return root;
 }
 
@@ -63,15 +73,25 @@ async function connectionFor(api: Api, root: string, options: IngestOptions): Pr
   };
   let cursor: string | null = null;
   do {
-    const page: { connections: ConnectionAnswer[]; next_cursor: string | null } = await api.call("GET", `/v1/connections?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    const page: { connections: ConnectionAnswer[]; next_cursor: string | null } = await api.call(
+      "GET",
+      `/v1/connections?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
+    );
     const found = page.connections.find((connection) => connection.config.root === root);
     if (found) {
-      const given = (c: { include?: string[]; exclude?: string[] }) => JSON.stringify([c.include ?? [], c.exclude ?? []]);
-      if (given(found.config) !== given(config)) await api.call("PATCH", `/v1/connections/${found.connection_id}`, { config });
+      const given = (c: { include?: string[]; exclude?: string[] }) =>
+        JSON.stringify([c.include ?? [], c.exclude ?? []]);
+      if (given(found.config) !== given(config))
+        await api.call("PATCH", `/v1/connections/${found.connection_id}`, { config });
       return found.connection_id;
     }
     cursor = page.next_cursor;
   } while (cursor);
-  const created = await api.call<ConnectionAnswer>("POST", "/v1/connections", { tenant_id: api.tenantId, source_type: SOURCE_TYPE, name: root.slice(-200), config });
+  const created = await api.call<ConnectionAnswer>("POST", "/v1/connections", {
+    tenant_id: api.tenantId,
+    source_type: SOURCE_TYPE,
+    name: root.slice(-200),
+    config,
+  });
   return created.connection_id;
 }

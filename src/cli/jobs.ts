@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { openApi } from "./api.ts";
-import { followJob, type FailedItem, type JobAnswer, ledgerJson, sayLedger } from "./follow_job.ts";
+import { type FailedItem, followJob, type JobAnswer, ledgerJson, sayLedger } from "./follow_job.ts";
 import type { Launch } from "./launch.ts";
 import { EXIT, print, printJson, table } from "./terminal.ts";
 
@@ -14,14 +14,29 @@ export interface JobsOptions {
   retry: boolean;
 }
 
-export async function jobs(jobId: string | undefined, options: JobsOptions, config: Config, launch: Launch, log: Log): Promise<number> {
+export async function jobs(
+  jobId: string | undefined,
+  options: JobsOptions,
+  config: Config,
+  launch: Launch,
+  log: Log,
+): Promise<number> {
   // Only a retry needs workers in this process; looking must not start work.
   const api = await openApi(config, launch, log, { workers: options.retry });
   try {
     if (!jobId) {
-      const page = await api.call<{ jobs: (JobAnswer & { job_type: string })[] }>("GET", `/v1/jobs?limit=${options.limit}`);
+      const page = await api.call<{ jobs: (JobAnswer & { job_type: string })[] }>(
+        "GET",
+        `/v1/jobs?limit=${options.limit}`,
+      );
       if (options.json) printJson(page);
-      else print(table([["JOB", "TYPE", "STATUS", "CREATED", "LISTED", "INGESTED", "UNCHANGED", "FAILED"], ...page.jobs.map(row)]));
+      else
+        print(
+          table([
+            ["JOB", "TYPE", "STATUS", "CREATED", "LISTED", "INGESTED", "UNCHANGED", "FAILED"],
+            ...page.jobs.map(row),
+          ]),
+        );
       return EXIT.ok;
     }
     if (options.cancel) await api.call("POST", `/v1/jobs/${jobId}/cancel`);
@@ -30,9 +45,22 @@ export async function jobs(jobId: string | undefined, options: JobsOptions, conf
       await followJob(api, jobId, options.json);
     }
     if (options.items) {
-      const page = await api.call<{ items: FailedItem[] }>("GET", `/v1/jobs/${jobId}/items?status=${encodeURIComponent(options.items)}&limit=${options.limit}`);
+      const page = await api.call<{ items: FailedItem[] }>(
+        "GET",
+        `/v1/jobs/${jobId}/items?status=${encodeURIComponent(options.items)}&limit=${options.limit}`,
+      );
       if (options.json) printJson(page);
-      else print(table(page.items.map((item) => [item.item_status, item.external_ref, item.error_code ?? "", item.error_message ?? ""])));
+      else
+        print(
+          table(
+            page.items.map((item) => [
+              item.item_status,
+              item.external_ref,
+              item.error_code ?? "",
+              item.error_message ?? "",
+            ]),
+          ),
+        );
       return EXIT.ok;
     }
     const job = await api.call<JobAnswer>("GET", `/v1/jobs/${jobId}`);

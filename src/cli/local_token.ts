@@ -31,7 +31,12 @@ export async function ensureLocalToken(sql: Sql, dataDir: string): Promise<Local
   const kept = await readLocalToken(dataDir);
   if (kept && (await findToken(sql, kept.token))?.tenantId === kept.tenant_id) return kept;
   const tenant = (await findTenantNamed(sql, "default")) ?? (await createTenant(sql, "default"));
-  const { token } = await createToken(sql, { tenantId: tenant.tenantId, name: `command line on ${hostname()}`, scope: "write", expiresAt: null });
+  const { token } = await createToken(sql, {
+    tenantId: tenant.tenantId,
+    name: `command line on ${hostname()}`,
+    scope: "write",
+    expiresAt: null,
+  });
   const local: LocalToken = { tenant_id: tenant.tenantId, token };
   const temporary = `${pathIn(dataDir)}.${process.pid}`;
   await writeFile(temporary, `${JSON.stringify(local)}\n`, { mode: 0o600 });

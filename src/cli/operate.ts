@@ -22,13 +22,23 @@ export async function withDatabase<T>(config: Config, launch: Launch, work: (sql
   }
 }
 
-export async function migrateCommand(options: { status: boolean; dryRun: boolean; json: boolean }, config: Config, launch: Launch): Promise<number> {
+export async function migrateCommand(
+  options: { status: boolean; dryRun: boolean; json: boolean },
+  config: Config,
+  launch: Launch,
+): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     if (options.status || options.dryRun) {
       const status = (await migrationStatus(sql)).filter((m) => !options.dryRun || m.appliedAt === null);
       if (options.json) printJson({ migrations: status });
       else if (status.length === 0) print("Nothing to apply.");
-      else print(table([["MIGRATION", "APPLIED"], ...status.map((m) => [m.name, m.appliedAt ?? (options.dryRun ? "would be applied" : "pending")])]));
+      else
+        print(
+          table([
+            ["MIGRATION", "APPLIED"],
+            ...status.map((m) => [m.name, m.appliedAt ?? (options.dryRun ? "would be applied" : "pending")]),
+          ]),
+        );
       return EXIT.ok;
     }
     const applied = await migrate(sql);
@@ -38,7 +48,12 @@ export async function migrateCommand(options: { status: boolean; dryRun: boolean
   });
 }
 
-export async function tenantCreate(name: string, options: { json: boolean }, config: Config, launch: Launch): Promise<number> {
+export async function tenantCreate(
+  name: string,
+  options: { json: boolean },
+  config: Config,
+  launch: Launch,
+): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     await migrate(sql);
     const tenant = await createTenant(sql, name);
@@ -71,7 +86,12 @@ export async function tokenCreate(options: TokenOptions, config: Config, launch:
   const scope = SCOPES.find((known) => known === (options.scope ?? (options.tenant ? "write" : "admin")));
   if (!scope) throw new InputError("request.invalid", `--scope must be one of ${SCOPES.join(", ")}`);
   if ((scope === "admin") === Boolean(options.tenant))
-    throw new InputError("request.invalid", scope === "admin" ? "an admin token belongs to no tenant: leave --tenant out" : "--tenant ID is needed for a token of this scope");
+    throw new InputError(
+      "request.invalid",
+      scope === "admin"
+        ? "an admin token belongs to no tenant: leave --tenant out"
+        : "--tenant ID is needed for a token of this scope",
+    );
   return withDatabase(config, launch, async (sql) => {
     const expiresAt = options.expiresDays ? new Date(Date.now() + options.expiresDays * 86_400_000) : null;
     const created = await createToken(sql, { tenantId: options.tenant ?? null, name: options.name, scope, expiresAt });
@@ -81,18 +101,29 @@ export async function tokenCreate(options: TokenOptions, config: Config, launch:
   });
 }
 
-export async function tokenList(options: { tenant?: string; json: boolean }, config: Config, launch: Launch): Promise<number> {
+export async function tokenList(
+  options: { tenant?: string; json: boolean },
+  config: Config,
+  launch: Launch,
+): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     const tokens = await listTokens(sql, options.tenant ?? null);
     if (options.json) printJson({ tokens });
-    else print(table([["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE"], ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.revokedAt ? "revoked" : "valid"])]));
+    else
+      print(
+        table([
+          ["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE"],
+          ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.revokedAt ? "revoked" : "valid"]),
+        ]),
+      );
     return EXIT.ok;
   });
 }
 
 export async function tokenRevoke(tokenId: string, config: Config, launch: Launch): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
-    if (!(await revokeToken(sql, tokenId))) throw new InputError("request.invalid", `there is no valid token ${tokenId}`);
+    if (!(await revokeToken(sql, tokenId)))
+      throw new InputError("request.invalid", `there is no valid token ${tokenId}`);
     print(`Revoked ${tokenId}.`);
     return EXIT.ok;
   });

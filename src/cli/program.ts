@@ -31,16 +31,22 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
     code = await work({ config, launch, log: createLog(config.logLevel) });
   };
   const program = new Command("sluice")
-    .description("Keeps documents searchable in your own Postgres: syncs sources, converts them to Markdown,\nkeeps every version, and indexes chunks for search by words and by meaning.")
+    .description(
+      "Keeps documents searchable in your own Postgres: syncs sources, converts them to Markdown,\nkeeps every version, and indexes chunks for search by words and by meaning.",
+    )
     .configureHelp({ sortSubcommands: false })
     .showHelpAfterError("(run with --help for the options)")
     .exitOverride();
   addDocumentCommands(program, run);
   addOperatorCommands(program, run);
-  program.command("version").description("print version, commit, Bun version and schema version").option("--json", "as one JSON object", false).action((o) => {
-    if (o.json) printJson(VERSION);
-    else print(`sluice ${VERSION.version} (commit ${VERSION.commit}, Bun ${VERSION.bun}, schema ${VERSION.schema})`);
-  });
+  program
+    .command("version")
+    .description("print version, commit, Bun version and schema version")
+    .option("--json", "as one JSON object", false)
+    .action((o) => {
+      if (o.json) printJson(VERSION);
+      else print(`sluice ${VERSION.version} (commit ${VERSION.commit}, Bun ${VERSION.bun}, schema ${VERSION.schema})`);
+    });
   try {
     if (argv.length === 0) program.help();
     await program.parseAsync(argv, { from: "user" });
@@ -60,19 +66,25 @@ function addDocumentCommands(program: Command, run: Run): void {
     .option("--include <glob>", "only files that match (may be repeated)", collect, [])
     .option("--exclude <glob>", "leave out files that match (may be repeated)", collect, [])
     .option("--confirm-deletions", "delete even when more than a quarter of the files is gone", false)
-    .action((dir, o) => run(async (c) => (await import("./ingest.ts")).ingest(dir, o, c.config, c.launch, c.log), true));
+    .action((dir, o) =>
+      run(async (c) => (await import("./ingest.ts")).ingest(dir, o, c.config, c.launch, c.log), true),
+    );
   program
     .command("upload <file...>")
     .description("ingest single files (.md .txt .html .docx .pdf); the same name again makes a new version")
     .option("--json", "print the ledger as one JSON object", false)
-    .action((files, o) => run(async (c) => (await import("./upload.ts")).upload(files, o, c.config, c.launch, c.log), true));
+    .action((files, o) =>
+      run(async (c) => (await import("./upload.ts")).upload(files, o, c.config, c.launch, c.log), true),
+    );
   program
     .command("search <query>")
     .description("find chunks by words and by meaning")
     .option("-k, --top-k <n>", "how many hits", number, 5)
     .option("--mode <mode>", "hybrid, lexical or vector", "hybrid")
     .option("--json", "print the hits as one JSON object", false)
-    .action((query, o) => run(async (c) => (await import("./search.ts")).searchCommand(query, o, c.config, c.launch, c.log), true));
+    .action((query, o) =>
+      run(async (c) => (await import("./search.ts")).searchCommand(query, o, c.config, c.launch, c.log), true),
+    );
   program
     .command("jobs [job]")
     .description("list jobs, or show one: its ledger and what failed")
@@ -88,7 +100,17 @@ function addDocumentCommands(program: Command, run: Run): void {
     .option("--out <dir>", "write DIR/NAME.ext.md for each file instead of printing")
     .option("--type <type>", "md, txt, html, docx, pdf or confluence, instead of looking at the file")
     .option("--json", "report each file as a JSON line", false)
-    .action((files, o) => run(async (c) => (await import("./convert.ts")).runConvert(files, { ...o, childCommand: c.launch.childCommand, ...c.config.convert }), true));
+    .action((files, o) =>
+      run(
+        async (c) =>
+          (await import("./convert.ts")).runConvert(files, {
+            ...o,
+            childCommand: c.launch.childCommand,
+            ...c.config.convert,
+          }),
+        true,
+      ),
+    );
 }
 
 function addOperatorCommands(program: Command, run: Run): void {
@@ -112,17 +134,33 @@ function addOperatorCommands(program: Command, run: Run): void {
     .action((o) => run(async (c) => (await import("./doctor.ts")).doctor(o, c.config, c.launch), true));
 
   const tenant = program.command("tenant").description("create and list tenants");
-  tenant.command("create <name>").option("--json", "as one JSON object", false)
-    .action((name, o) => run(async (c) => (await import("./operate.ts")).tenantCreate(name, o, c.config, c.launch), true));
-  tenant.command("list").option("--json", "as one JSON object", false)
+  tenant
+    .command("create <name>")
+    .option("--json", "as one JSON object", false)
+    .action((name, o) =>
+      run(async (c) => (await import("./operate.ts")).tenantCreate(name, o, c.config, c.launch), true),
+    );
+  tenant
+    .command("list")
+    .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tenantList(o, c.config, c.launch), true));
 
   const token = program.command("token").description("create, list and revoke API tokens");
-  token.command("create").description("print a new token, once")
-    .requiredOption("--name <name>", "what it is for").option("--tenant <id>", "the tenant it may act for").option("--scope <scope>", "admin, write or read")
-    .option("--expires-days <n>", "valid for so many days", number).option("--json", "as one JSON object", false)
+  token
+    .command("create")
+    .description("print a new token, once")
+    .requiredOption("--name <name>", "what it is for")
+    .option("--tenant <id>", "the tenant it may act for")
+    .option("--scope <scope>", "admin, write or read")
+    .option("--expires-days <n>", "valid for so many days", number)
+    .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tokenCreate(o, c.config, c.launch), true));
-  token.command("list").option("--tenant <id>", "of this tenant only").option("--json", "as one JSON object", false)
+  token
+    .command("list")
+    .option("--tenant <id>", "of this tenant only")
+    .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tokenList(o, c.config, c.launch), true));
-  token.command("revoke <token-id>").action((id) => run(async (c) => (await import("./operate.ts")).tokenRevoke(id, c.config, c.launch), true));
+  token
+    .command("revoke <token-id>")
+    .action((id) => run(async (c) => (await import("./operate.ts")).tokenRevoke(id, c.config, c.launch), true));
 }

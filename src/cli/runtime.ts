@@ -5,10 +5,10 @@
 import { mkdir } from "node:fs/promises";
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
+import type { JsonObject, SourceType } from "../connector/connector.ts";
 import { connectDatabase, type DatabaseTarget, endDatabase } from "../db/connect.ts";
 import { migrate } from "../db/migrate.ts";
 import { createEmbedder, type Embedder } from "../embed/provider.ts";
-import type { JsonObject, SourceType } from "../connector/connector.ts";
 import { createApp } from "../http/app.ts";
 import { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
@@ -38,17 +38,26 @@ export interface RuntimeOptions {
 }
 
 /** Opens the database of the configuration: the given one, or the embedded one in DATA_DIR. */
-export async function openDatabase(config: Config, launch: Pick<Launch, "spawnDatabase">): Promise<{ target: DatabaseTarget; stop(): Promise<void> }> {
+export async function openDatabase(
+  config: Config,
+  launch: Pick<Launch, "spawnDatabase">,
+): Promise<{ target: DatabaseTarget; stop(): Promise<void> }> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   if (config.database.url) return { target: { url: config.database.url }, stop: async () => {} };
   const { startEmbedded } = await import("../db/embedded/embedded.ts");
   return startEmbedded({ dataDir: config.dataDir, spawnThread: launch.spawnDatabase });
 }
 
-export async function startRuntime(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Runtime> {
+export async function startRuntime(
+  config: Config,
+  launch: Launch,
+  log: Log,
+  options: RuntimeOptions,
+): Promise<Runtime> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
+    for (const step of undo.splice(0).reverse())
+      await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
   };
   try {
     const database = await openDatabase(config, launch);
@@ -61,13 +70,15 @@ export async function startRuntime(config: Config, launch: Launch, log: Log, opt
     const objects = await openObjectStore(config.objects);
     undo.push(() => objects.close());
     const embedder = createEmbedder(config.embeddings);
-    if (await activateModel(sql, embedder.model)) log.warn({ model: embedder.model }, "embedding model changed; all chunks will be embedded again");
+    if (await activateModel(sql, embedder.model))
+      log.warn({ model: embedder.model }, "embedding model changed; all chunks will be embedded again");
     const wake = new Wake(config.database.url ? sql : null);
     undo.push(async () => wake.close());
 
     const fileCatalogRoots = [...config.fileCatalogRoots, ...(options.extraRoots ?? [])];
     const registry = registryOf(config, objects, fileCatalogRoots);
-    const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) => registry.open({ sourceType, config: given, secrets: {} });
+    const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) =>
+      registry.open({ sourceType, config: given, secrets: {} });
     const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig });
     if (options.workers) {
       const pool = new WorkerPool({

@@ -20,10 +20,21 @@ interface Hit {
 
 const SNIPPET_LINES = 3;
 
-export async function searchCommand(query: string, options: { json: boolean; topK: number; mode: string }, config: Config, launch: Launch, log: Log): Promise<number> {
+export async function searchCommand(
+  query: string,
+  options: { json: boolean; topK: number; mode: string },
+  config: Config,
+  launch: Launch,
+  log: Log,
+): Promise<number> {
   const api = await openApi(config, launch, log, { workers: false });
   try {
-    const { hits } = await api.call<{ hits: Hit[] }>("POST", "/v1/search", { tenant_id: api.tenantId, query, top_k: options.topK, mode: options.mode });
+    const { hits } = await api.call<{ hits: Hit[] }>("POST", "/v1/search", {
+      tenant_id: api.tenantId,
+      query,
+      top_k: options.topK,
+      mode: options.mode,
+    });
     if (options.json) printJson({ hits });
     else if (hits.length === 0) print("No hits.");
     else for (const [i, hit] of hits.entries()) print(describe(i + 1, hit));
@@ -35,7 +46,11 @@ export async function searchCommand(query: string, options: { json: boolean; top
 
 function describe(rank: number, hit: Hit): string {
   const width = Math.min(process.stdout.columns ?? 100, 120) - 4;
-  const lines = hit.chunk_text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, SNIPPET_LINES);
+  const lines = hit.chunk_text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(0, SNIPPET_LINES);
   const snippet = lines.map((line) => `    ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`).join("\n");
   return `${rank}. ${hit.chunk_path}   ${hit.score.toFixed(4)}\n    ${hit.external_ref}\n${snippet}\n`;
 }

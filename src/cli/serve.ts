@@ -9,9 +9,17 @@ import { ensureLocalToken } from "./local_token.ts";
 import { startRuntime } from "./runtime.ts";
 import { EXIT } from "./terminal.ts";
 
-export async function serve(options: { workerOnly: boolean }, config: Config, launch: Launch, log: Log): Promise<number> {
+export async function serve(
+  options: { workerOnly: boolean },
+  config: Config,
+  launch: Launch,
+  log: Log,
+): Promise<number> {
   if (options.workerOnly && !config.database.url)
-    throw new InputError("config.invalid", "serve --worker-only needs DATABASE_URL: the embedded database belongs to one process");
+    throw new InputError(
+      "config.invalid",
+      "serve --worker-only needs DATABASE_URL: the embedded database belongs to one process",
+    );
   const startedAt = performance.now();
   const stopped = stopSignal(log);
   const runtime = await startRuntime(config, launch, log, { workers: true });
@@ -23,7 +31,13 @@ export async function serve(options: { workerOnly: boolean }, config: Config, la
       await announceServer(config.dataDir, server.url);
     }
     log.info(
-      { url: server?.url, threads: config.worker.threads, database: config.database.url ? "postgres" : "embedded", objects: config.objects.kind, start_ms: Math.round(performance.now() - startedAt) },
+      {
+        url: server?.url,
+        threads: config.worker.threads,
+        database: config.database.url ? "postgres" : "embedded",
+        objects: config.objects.kind,
+        start_ms: Math.round(performance.now() - startedAt),
+      },
       server ? `serving on ${server.url}` : "working",
     );
     await stopped;

@@ -9,11 +9,18 @@ import { followJob, ledgerJson, sayLedger } from "./follow_job.ts";
 import type { Launch } from "./launch.ts";
 import { EXIT, printJson } from "./terminal.ts";
 
-export async function upload(files: string[], options: { json: boolean }, config: Config, launch: Launch, log: Log): Promise<number> {
+export async function upload(
+  files: string[],
+  options: { json: boolean },
+  config: Config,
+  launch: Launch,
+  log: Log,
+): Promise<number> {
   const form = new FormData();
   for (const file of files) {
     const info = await stat(file).catch(() => null);
-    if (!info?.isFile()) throw new InputError("upload.no_file", `${file} is ${info ? "not a regular file" : "missing"}`);
+    if (!info?.isFile())
+      throw new InputError("upload.no_file", `${file} is ${info ? "not a regular file" : "missing"}`);
     form.append("file", Bun.file(file), basename(file));
   }
   const api = await openApi(config, launch, log, { workers: true });

@@ -8,10 +8,11 @@ import type { Converted, Converter, ConvertLimits, Warning } from "./converted.t
 import { type Block, blocksOf } from "./pdf/blocks.ts";
 import { removeFurniture } from "./pdf/furniture.ts";
 import { hasText } from "./pdf/interpret.ts";
-import { type LaidOutPage, layoutPage } from "./pdf/layout_page.ts";
+import { type LaidOutPage, layoutPage, layoutPlainly } from "./pdf/layout_page.ts";
 import { metadataOf } from "./pdf/metadata.ts";
 import { closePdf, openPdf, type PdfDocument } from "./pdf/open.ts";
 import { outlineOf } from "./pdf/outline.ts";
+import type { PageContent } from "./pdf/page_content.ts";
 import { readerOf, readPage } from "./pdf/read_page.ts";
 import { writeBlocks } from "./pdf/write.ts";
 
@@ -51,38 +52,60 @@ function titleOf(blocks: readonly Block[]): string | null {
   );
 }
 
+/** Pages that did not go well, by what went wrong. */
+interface Troubles {
+  silent: number[];
+  unreadable: number[];
+  plain: number[];
+  failure: string;
+}
+
 async function readPages(
   document: PdfDocument,
   limits: ConvertLimits,
 ): Promise<{ pages: LaidOutPage[]; warnings: Warning[] }> {
   const reader = await readerOf(document);
   const pages: LaidOutPage[] = [];
-  const silent: number[] = [];
-  const unreadable: number[] = [];
-  let failure = "";
+  const troubles: Troubles = { silent: [], unreadable: [], plain: [], failure: "" };
   let glyphs = 0;
   for (let number = 1; number <= document.numPages; number++) {
     // PDF.js resolves with microtasks only: without this a long document would starve every timer of the thread.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    try {
-      const content = await readPage(reader, number);
-      if (!hasText(content.glyphs)) silent.push(number);
-      glyphs += content.glyphs.length;
-      pages.push(layoutPage(content));
-    } catch (error) {
-      unreadable.push(number);
-      failure = messageOf(error);
-    }
+    const content = await readPage(reader, number).catch((error: unknown) => {
+      troubles.unreadable.push(number);
+      troubles.failure = messageOf(error);
+      return null;
+    });
+    if (!content) continue;
+    glyphs += content.glyphs.length;
     if (glyphs > limits.markdownCharsMax) throw tooLong(limits);
+    if (!hasText(content.glyphs)) troubles.silent.push(number);
+    pages.push(laidOut(content, troubles));
   }
-  if (unreadable.length > 0 && unreadable.length === document.numPages) {
-    throw new PermanentError("convert.malformed", `no page can be read: ${failure}`);
+  if (troubles.unreadable.length > 0 && pages.length === 0) {
+    throw new PermanentError("convert.malformed", `no page can be read: ${troubles.failure}`);
   }
+  return { pages, warnings: warningsOf(document, troubles) };
+}
+
+/** Positions of a hostile file may be such that the layout fails; its text is still worth having. */
+function laidOut(content: PageContent, troubles: Troubles): LaidOutPage {
+  try {
+    return layoutPage(content);
+  } catch (error) {
+    troubles.plain.push(content.number);
+    troubles.failure = messageOf(error);
+    return layoutPlainly(content);
+  }
+}
+
+function warningsOf(document: PdfDocument, { silent, unreadable, plain, failure }: Troubles): Warning[] {
   const warnings: Warning[] = [];
   if (document.numPages === 0) warnings.push({ code: "document_without_pages", message: "The document has no pages." });
   if (silent.length > 0) warnings.push(pagesWarning("page_without_text", silent, "no text, perhaps scanned"));
   if (unreadable.length > 0) warnings.push(pagesWarning("page_unreadable", unreadable, `cannot be read (${failure})`));
-  return { pages, warnings };
+  if (plain.length > 0) warnings.push(pagesWarning("page_without_layout", plain, `read row by row (${failure})`));
+  return warnings;
 }
 
 function pagesWarning(code: string, pages: readonly number[], what: string): Warning {

@@ -80,6 +80,8 @@ export function sniffFormat(bytes: Uint8Array, name = "", mediaType?: string | n
 }
 
 function declaredFormat(name: string, mediaType?: string | null): Format | undefined {
+  // Confluence's exporters name storage format so; a page without macros looks like any HTML.
+  if (/\.storage\.(?:xhtml|xml|html)$/i.test(name)) return "confluence";
   return EXTENSIONS[extensionOf(name)] ?? MEDIA_TYPES[(mediaType ?? "").replace(/;.*/s, "").trim().toLowerCase()];
 }
 

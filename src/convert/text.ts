@@ -113,18 +113,22 @@ function proseBlock(lines: string[], depth: number): string {
 /** Widths below this are no wrapping margin: addresses, verses, short lines. */
 const MARGIN_MIN = 40;
 
-/** A line break was the wrapping's if the next word would not have fitted; every other one is the author's. */
+/** Line breaks of the wrapping stay bare, which readers see as blanks; the author's become hard breaks. */
 function paragraph(lines: string[]): string {
   const trimmed = lines.map((line) => line.trim());
   const margin = Math.max(...trimmed.map((line) => line.length));
   const escaped = escapeText(trimmed.join("\n")).split("\n");
-  let out = "";
-  for (let at = 0; at < escaped.length; at++) {
-    out += escaped[at];
-    if (at + 1 === escaped.length) break;
-    const word = /^\S+/.exec(trimmed[at + 1]!)?.[0].length ?? 0;
-    const wrapped = margin >= MARGIN_MIN && trimmed[at]!.length + 1 + word > margin - 2;
-    out += wrapped ? "\n" : "\\\n";
-  }
-  return out;
+  return escaped
+    .map((line, at) => {
+      if (at + 1 === escaped.length) return line;
+      return margin >= MARGIN_MIN && isWrapped(trimmed[at]!, trimmed[at + 1]!, margin) ? line : `${line}\\`;
+    })
+    .join("\n");
+}
+
+/** A line was wrapped if the next word would not have fitted, or if a sentence plainly goes on. */
+function isWrapped(line: string, next: string, margin: number): boolean {
+  const word = /^\S+/.exec(next)?.[0].length ?? 0;
+  if (line.length + 1 + word > margin - 2) return true;
+  return line.length >= margin / 2 && !/[.:;!?]$/.test(line) && /^\p{Ll}/u.test(next);
 }

@@ -23,7 +23,7 @@ export function isPreformatted(lines: string[]): boolean {
   if (lines.length >= 2 && share(GRID) >= 0.8) return true;
   if (lines.length >= 2 && share(COLUMNS) >= 0.6 && !lines.every((line) => line.length > 60)) return true;
   const indented = lines.every((line) => /^(?: {4}|\t)/.test(line));
-  return indented && share(/[{};=<>$\\|]|^\s*(?:\$|#|>|%|\w+\() ?|\(\)|--\w/) >= 0.5;
+  return indented && share(/[{};=<>$\\|]|^\s*(?:\$|#|>|%) |\(\)|--\w/) >= 0.5;
 }
 
 export interface TextHeading {
@@ -47,10 +47,12 @@ export function readHeading(lines: string[]): TextHeading | null {
   }
   const title = lines[0]?.trim() ?? "";
   const under = RULE.exec(lines[1]?.trim() ?? "");
-  if (!under || title === "" || /^\s{4}/.test(lines[0]!)) return null;
+  // An indented line over a short rule is an item of something; centred over a long one it is a title.
+  if (!under || title === "" || (/^\s{4}/.test(lines[0]!) && under[0].length < lines[0]!.trimEnd().length)) return null;
   const length = under[0].length;
-  const fits = length >= title.length * 0.7 && length <= Math.max(title.length * 1.5, title.length + 8);
-  return fits ? { title, level: LEVELS[under[1]!] ?? 2, lines: 2 } : null;
+  return length >= title.length * 0.7 && title.length <= 120
+    ? { title, level: LEVELS[under[1]!] ?? 2, lines: 2 }
+    : null;
 }
 
 /** Whether a line is marked as quoted, as in mail. */

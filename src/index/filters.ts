@@ -26,6 +26,10 @@ export interface Scope {
   someHidden: boolean;
 }
 
+export function isFiltered(filters: SearchFilters | undefined): boolean {
+  return Object.values(filters ?? {}).some((value) => (Array.isArray(value) ? value.length > 0 : Boolean(value)));
+}
+
 export function scopeOf(tenantId: string, filters: SearchFilters, someHidden: boolean, text: SqlText): Scope {
   const tenant = text.parameter(tenantId, "uuid");
   const conditions: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * Understands a query: which lexemes it has under each text-search configuration that the tenant's documents use, and how
+ * Understands a query: which lexemes it has under each text-search configuration that the tenant's chunks use, and how
  * common they are. Operators and quotes are plain text. Each configuration drops its own stop words; the one that drops
  * most is taken for the language of the query, and its stop words are then dropped everywhere, since "the" is a rare
  * and therefore weighty word in German documents.
@@ -26,6 +26,8 @@ export interface QueryPlan {
   wordsPerChunk: number | null;
   /** Whether any document of the tenant is hidden. */
   someHidden: boolean;
+  /** Whether the planner knows of far fewer chunks than there are: just loaded, or no autovacuum (embedded). */
+  plannerIsBlind: boolean;
 }
 
 /** Tenants up to this size get exact counts from the matching chunks themselves. */
@@ -48,6 +50,8 @@ interface ConfigRow {
   shares: Record<string, number>;
   counted: number;
   some_hidden: boolean;
+  /** What the planner takes for the number of all chunks; -1 before the first ANALYZE. */
+  planned_chunks: number;
 }
 
 /** One statement. The plan has no terms if the query has no word that any document could contain. */
@@ -60,7 +64,7 @@ export async function planQuery(sql: Sql | TransactionSql, tenantId: string, que
     rows[0]?.counted ?? 0,
     rows.reduce((sum, row) => sum + (row.chunks ?? 0), 0),
   );
-  const known = chunks > COUNTED_CHUNKS && rows.every((row) => row.sampled !== null);
+  const known = chunks > COUNTED_CHUNKS && rows.some((row) => row.sampled !== null);
   const terms = dropForeignStopWords(rows, termsOf(words, names, rows, known), words);
   return {
     configs: rows.map((row) => row.fts_config).filter((config) => terms.some((term) => term.tsqueries.has(config))),
@@ -68,6 +72,7 @@ export async function planQuery(sql: Sql | TransactionSql, tenantId: string, que
     chunks,
     wordsPerChunk: known ? averageWords(rows) : null,
     someHidden: rows[0]?.some_hidden ?? false,
+    plannerIsBlind: chunks > 2 * Math.max(rows[0]?.planned_chunks ?? 0, 0),
   };
 }
 
@@ -142,16 +147,15 @@ function averageWords(rows: ConfigRow[]): number {
 /** $1 tenant, $2 words, $3 words and names, $4 how far to count. The first CTE is a loose index scan. */
 const STATEMENT = `
 WITH RECURSIVE used AS (
-  (SELECT fts_config FROM documents WHERE tenant_id = $1::uuid ORDER BY fts_config LIMIT 1)
+  (SELECT fts_config FROM chunk_fts WHERE tenant_id = $1::uuid ORDER BY fts_config LIMIT 1)
   UNION ALL
-  SELECT (SELECT d.fts_config FROM documents d WHERE d.tenant_id = $1::uuid AND d.fts_config > used.fts_config
-          ORDER BY d.fts_config LIMIT 1)
+  SELECT (SELECT f.fts_config FROM chunk_fts f WHERE f.tenant_id = $1::uuid AND f.fts_config > used.fts_config
+          ORDER BY f.fts_config LIMIT 1)
   FROM used WHERE used.fts_config IS NOT NULL
 ), configs AS (
-  -- Names of catalogs have a collation of their own, which no index of ours has.
-  SELECT DISTINCT coalesce(p.cfgname::text COLLATE "default", 'simple') AS fts_config
-  FROM used LEFT JOIN pg_ts_config p ON p.cfgname = used.fts_config AND p.cfgnamespace = 'pg_catalog'::regnamespace
-  WHERE used.fts_config IS NOT NULL
+  -- A database that moved to another server may name configurations that this one lacks.
+  SELECT used.fts_config FROM used
+  JOIN pg_ts_config p ON p.cfgname = used.fts_config AND p.cfgnamespace = 'pg_catalog'::regnamespace
 ), stemmed AS (
   SELECT configs.fts_config, jsonb_agg(to_jsonb(tsvector_to_array(to_tsvector(configs.fts_config::regconfig, word.text))) ORDER BY word.n) AS lexemes
   FROM configs CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS word (text, n)
@@ -171,7 +175,8 @@ SELECT configs.fts_config, s.chunks::float8 AS chunks, s.sampled::float8 AS samp
   ), '{}') AS shares,
   CASE WHEN s.chunks > $4::int THEN $4::int
     ELSE (SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE tenant_id = $1::uuid LIMIT $4::int) AS bounded)::int END AS counted,
-  EXISTS (SELECT 1 FROM documents WHERE tenant_id = $1::uuid AND hidden) AS some_hidden
+  EXISTS (SELECT 1 FROM documents WHERE tenant_id = $1::uuid AND hidden) AS some_hidden,
+  (SELECT reltuples FROM pg_class WHERE oid = 'chunk_fts'::regclass)::float8 AS planned_chunks
 FROM configs
 LEFT JOIN stemmed USING (fts_config)
 LEFT JOIN lexical_statistics s ON s.tenant_id = $1::uuid AND s.fts_config = configs.fts_config

@@ -6,7 +6,7 @@
 import type { Sql, TransactionSql } from "postgres";
 import type { Embedder } from "../embed/provider.ts";
 import { SluiceError, TransientError } from "../errors.ts";
-import { type SearchFilters, scopeOf } from "./filters.ts";
+import { isFiltered, type SearchFilters, scopeOf } from "./filters.ts";
 import { fusedTable } from "./fuse.ts";
 import { lexicalTables } from "./lexical.ts";
 import { planQuery, type QueryPlan } from "./query_terms.ts";
@@ -72,13 +72,18 @@ export async function search(
   const topK = Math.min(Math.max(Math.trunc(request.topK ?? 10), 1), 100);
   const vector = mode === "lexical" ? null : await queryVector(embedder, request, options);
   return sql.begin("read only", async (tx) => {
-    // Sent first: compiling such statements takes longer than running them.
+    // Sent first: compiling such statements takes longer than running them, and scans that begin where another one is
+    // would let equal searches differ.
     const settings =
-      tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true), set_config('jit', 'off', true)`.execute();
+      tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true),
+      set_config('jit', 'off', true), set_config('synchronize_seqscans', 'off', true)`.execute();
     const [, plan] = await Promise.all([
       settings,
       planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query),
     ]);
+    // A plan for a handful of rows looks each up among all others: with thousands that takes seconds, a hash join does not.
+    if (plan.plannerIsBlind && (plan.someHidden || isFiltered(request.filters)))
+      await tx`SELECT set_config('enable_nestloop', 'off', true)`;
     const semantic = vector && {
       model: embedder.model,
       vector,

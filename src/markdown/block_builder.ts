@@ -7,7 +7,7 @@ import { buildInline, CODE, type Link, type Piece, STRONG } from "./inline_run.t
 import { type Attributes, type BlockName, NeutralNode } from "./neutral.ts";
 
 /** Structure nested deeper than this is flattened: readers cannot follow it, and rules recurse. */
-const STRUCTURE_DEPTH_MAX = 80;
+const STRUCTURE_DEPTH_MAX = 128;
 /** Between two breaks in a row a new paragraph begins: web pages and mails write paragraphs so. */
 const PARAGRAPH_BREAKS = 2;
 

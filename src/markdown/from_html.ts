@@ -5,7 +5,7 @@
  */
 import domino, { type HtmlDocument, type HtmlElement, type HtmlNode } from "@mixmark-io/domino";
 import type { Warning } from "../convert/converted.ts";
-import { limitDepth } from "./html_depth.ts";
+import { limitHtml } from "./html_limits.ts";
 import { findNotes } from "./html_notes.ts";
 import { HtmlWalk } from "./html_walk.ts";
 import { writeMarkdown } from "./rules.ts";
@@ -26,30 +26,30 @@ const NESTING_MAX = 512;
 
 /** Markdown of an HTML page or fragment, without a final line end; "" if a reader would see nothing. */
 export function htmlToMarkdown(html: string, options: HtmlOptions = {}): HtmlMarkdown {
-  const { document, cut } = parseHtml(html, options.nestingMax);
-  const result = documentToMarkdown(document, options);
-  if (cut)
-    result.warnings.push({
-      code: "nesting_flattened",
-      message: "Elements nested too deep were reduced to their text.",
-    });
-  return result;
+  return pageToMarkdown(parseHtml(html, options.nestingMax), options.baseUrl);
 }
 
-/** Parses as browsers do; `cut` says that tags nested too deep were ignored. */
-export function parseHtml(html: string, nestingMax: number = NESTING_MAX): { document: HtmlDocument; cut: boolean } {
-  const limited = limitDepth(html, nestingMax);
+export interface ParsedPage {
+  document: HtmlDocument;
+  /** Whether tags nested too deep were taken out. */
+  cut: boolean;
+}
+
+/** Parses as browsers do. */
+export function parseHtml(html: string, nestingMax: number = NESTING_MAX): ParsedPage {
+  const limited = limitHtml(html, nestingMax);
   return { document: domino.createDocument(limited.html, true), cut: limited.cut };
 }
 
-/** Markdown of a parsed page. */
-export function documentToMarkdown(document: HtmlDocument, options: HtmlOptions = {}): HtmlMarkdown {
+/** Markdown of a parsed page; see HtmlOptions for `baseUrl`. */
+export function pageToMarkdown({ document, cut }: ParsedPage, baseUrl?: string): HtmlMarkdown {
   const body: HtmlNode = document.body ?? document.documentElement;
   const notes = findNotes(localLinks(body), (id) => document.getElementById(id));
-  const walk = new HtmlWalk(notes, options.baseUrl);
+  const walk = new HtmlWalk(notes, baseUrl);
   walk.run(body);
   for (const note of walk.noteBodies) walk.builder.root.append(note);
-  if (walk.builder.flattened) walk.warn("nesting_flattened", "Elements nested too deep were reduced to their text.");
+  if (cut || walk.builder.flattened)
+    walk.warn("nesting_flattened", "Elements nested too deep were reduced to their text.");
   return { markdown: writeMarkdown(walk.builder.root), warnings: walk.warnings };
 }
 

@@ -49,7 +49,7 @@ function ownLanguage(element: HtmlElement): string {
     element.getAttribute("data-language") ??
     element.getAttribute("data-lang") ??
     element.getAttribute("data-code-lang");
-  if (data && /^[\w+#.-]+$/.test(data)) return known(data);
+  if (data && /^[\w+#./-]+$/.test(data)) return known(data);
   const classes = element.getAttribute("class") ?? "";
   const named = (LANGUAGE_CLASS.exec(classes) ?? BRUSH.exec(classes))?.[1];
   if (named) return known(named.replace(/[;.]+$/, ""));

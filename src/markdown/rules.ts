@@ -25,7 +25,9 @@ const tag =
 /** Puts a prefix before every line; lines without content get it without blanks at the end. */
 function prefixLines(text: string, prefix: string): string {
   const bare = prefix.trimEnd();
-  return text.replace(/^.*$/gm, (line) => (line === "" ? bare : prefix + line));
+  const lines = text.split("\n");
+  for (const [index, line] of lines.entries()) lines[index] = line === "" ? bare : prefix + line;
+  return lines.join("\n");
 }
 
 function trimNewlines(text: string): string {

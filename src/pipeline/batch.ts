@@ -76,7 +76,8 @@ export class Batcher<I, O> {
       for (const [i, entry] of batch.entries()) entry.resolve(outputs[i]!);
     } catch (error) {
       // An outage concerns all of them alike; anything else is somebody's fault, so find out whose.
-      if (batch.length === 1 || (error instanceof SluiceError && error.fate !== "permanent")) for (const entry of batch) entry.reject(error);
+      if (batch.length === 1 || (error instanceof SluiceError && error.fate !== "permanent"))
+        for (const entry of batch) entry.reject(error);
       else for (const entry of batch) await this.flushAlone(entry);
     } finally {
       this.running--;

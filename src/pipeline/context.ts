@@ -5,8 +5,8 @@ import type { Connector } from "../connector/connector.ts";
 import type { Converted, Format, Warning } from "../convert/converted.ts";
 import type { Embedder } from "../embed/provider.ts";
 import type { Log } from "../log.ts";
-import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
 import type { ObjectStore } from "../store/objects.ts";
+import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
 import type { Batcher } from "./batch.ts";
 import type { EmbedOutcome, EmbedRequest } from "./embed.ts";
 

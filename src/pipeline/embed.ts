@@ -39,7 +39,12 @@ interface Input {
 }
 
 /** Embeds the chunks of several documents of one tenant; one outcome for each, in order. */
-export async function embedDocuments(requests: EmbedRequest[], embedder: Embedder, sql: Sql, log: Log): Promise<EmbedOutcome[]> {
+export async function embedDocuments(
+  requests: EmbedRequest[],
+  embedder: Embedder,
+  sql: Sql,
+  log: Log,
+): Promise<EmbedOutcome[]> {
   const inputs = requests.flatMap(inputsOf);
   if (inputs.length === 0) return requests.map(() => ({ embedded: 0, pending: 0, warnings: [] }));
   const signal = AbortSignal.any([...new Set(requests.map((request) => request.signal))]);
@@ -49,7 +54,8 @@ export async function embedDocuments(requests: EmbedRequest[], embedder: Embedde
   const rows: VectorRow[] = [];
   for (const [i, input] of inputs.entries()) {
     const result = results[i];
-    if (result && "vector" in result) rows.push({ tenantId, chunkId: input.chunkId, textSha256: input.textSha256, vector: result.vector });
+    if (result && "vector" in result)
+      rows.push({ tenantId, chunkId: input.chunkId, textSha256: input.textSha256, vector: result.vector });
   }
   if (rows.length > 0) await insertVectors(sql, rows, embedder.model, rows[0]!.vector.length);
 
@@ -60,7 +66,11 @@ export async function embedDocuments(requests: EmbedRequest[], embedder: Embedde
     start = end;
     return outcome;
   });
-  await noteVectors(sql, tenantId, requests.map((request, i) => ({ documentId: request.document.documentId, pending: outcomes[i]!.pending })));
+  await noteVectors(
+    sql,
+    tenantId,
+    requests.map((request, i) => ({ documentId: request.document.documentId, pending: outcomes[i]!.pending })),
+  );
   return outcomes;
 }
 
@@ -74,17 +84,28 @@ function inputsOf(request: EmbedRequest): Input[] {
 }
 
 /** Equal texts are embedded once; undefined where the endpoint did not answer. */
-async function embedDistinct(inputs: Input[], embedder: Embedder, signal: AbortSignal, log: Log): Promise<(EmbedResult | undefined)[]> {
+async function embedDistinct(
+  inputs: Input[],
+  embedder: Embedder,
+  signal: AbortSignal,
+  log: Log,
+): Promise<(EmbedResult | undefined)[]> {
   const distinct = [...new Map(inputs.map((input) => [input.textSha256, input.text])).entries()];
   const bySha = new Map<string, EmbedResult>();
   for (let start = 0; start < distinct.length; start += embedder.batchSize) {
     const batch = distinct.slice(start, start + embedder.batchSize);
     try {
-      const results = await embedder.embed(batch.map(([, text]) => text), signal);
+      const results = await embedder.embed(
+        batch.map(([, text]) => text),
+        signal,
+      );
       for (const [i, [sha]] of batch.entries()) bySha.set(sha, results[i]!);
     } catch (error) {
       if (signal.aborted || !(error instanceof SluiceError)) throw error;
-      log.warn({ code: error.code, err_message: error.message, pending: distinct.length - start }, "embeddings not available; vectors stay pending");
+      log.warn(
+        { code: error.code, err_message: error.message, pending: distinct.length - start },
+        "embeddings not available; vectors stay pending",
+      );
       break;
     }
   }
@@ -98,7 +119,11 @@ function outcomeOf(inputs: Input[], results: (EmbedResult | undefined)[]): Embed
     if (!result) outcome.pending++;
     else if ("vector" in result) outcome.embedded++;
     // Refused for good: the chunk is found by words only, and the item says so.
-    else outcome.warnings.push({ code: "chunk_not_embedded", message: `chunk ${chunkId} was refused by the embedding model: ${result.error.message}` });
+    else
+      outcome.warnings.push({
+        code: "chunk_not_embedded",
+        message: `chunk ${chunkId} was refused by the embedding model: ${result.error.message}`,
+      });
   }
   return outcome;
 }

@@ -9,7 +9,11 @@ export interface FetchedSource extends Fetched {
 }
 
 /** Throws what the connector throws: `connector.gone`, `connector.too_large`, transient faults. */
-export async function fetchSource(item: ClaimedItem, context: IngestContext, signal: AbortSignal): Promise<FetchedSource> {
+export async function fetchSource(
+  item: ClaimedItem,
+  context: IngestContext,
+  signal: AbortSignal,
+): Promise<FetchedSource> {
   const connector = await context.connectorOf(item.tenantId, item.connectionId, item.sourceType);
   const fetched = await connector.fetch(item.descriptor, { signal, maxBytes: context.config.fileMaxBytes });
   signal.throwIfAborted();

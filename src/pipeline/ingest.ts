@@ -24,7 +24,12 @@ export interface Progress {
 }
 
 /** Throws SluiceErrors that state their fate; returns how the item ended otherwise. */
-export async function ingestItem(item: ClaimedItem, context: IngestContext, signal: AbortSignal, progress: Progress): Promise<Settlement> {
+export async function ingestItem(
+  item: ClaimedItem,
+  context: IngestContext,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Settlement> {
   const { objects, embedder } = context;
   const clock = stopwatch();
   const claim = { itemId: item.itemId, runLease: item.runLease };
@@ -33,26 +38,49 @@ export async function ingestItem(item: ClaimedItem, context: IngestContext, sign
   progress.fetched = true;
   if (isUnchanged(item, fetched)) return { ...claim, outcome: "unchanged", fetched: true };
 
-  const at = { tenantId: item.tenantId, sourceId: item.sourceId, sourceVersionId: versionIdOf(item.sourceId, fetched.checksum, CONVERTER_VERSION) };
-  const rawUri = fetched.rawUri ?? (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
-  const converted = await clock.time("convert", context.convert({ bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType }, signal));
+  const at = {
+    tenantId: item.tenantId,
+    sourceId: item.sourceId,
+    sourceVersionId: versionIdOf(item.sourceId, fetched.checksum, CONVERTER_VERSION),
+  };
+  const rawUri =
+    fetched.rawUri ??
+    (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
+  const converted = await clock.time(
+    "convert",
+    context.convert({ bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType }, signal),
+  );
   const markdown = encoder.encode(converted.markdown);
-  const { uri: markdownUri } = await clock.time("put_markdown", objects.putNew("markdown", markdownKey(at), markdown, MARKDOWN_TYPE));
+  const { uri: markdownUri } = await clock.time(
+    "put_markdown",
+    objects.putNew("markdown", markdownKey(at), markdown, MARKDOWN_TYPE),
+  );
   const uris = { rawUri, markdownUri, manifestUri: objects.uriOf("markdown", manifestKey(at)) };
   const document = clock.timeSync("chunk", () =>
-    prepareDocument({ item, fetched, converted, markdown, versionId: at.sourceVersionId, uris }, context.config.chunking),
+    prepareDocument(
+      { item, fetched, converted, markdown, versionId: at.sourceVersionId, uris },
+      context.config.chunking,
+    ),
   );
   signal.throwIfAborted();
 
   const swapped = await clock.time("swap_in", context.swap.add(document));
   if (swapped.state === "lost") return { ...claim, outcome: "release" };
-  const embedded = await clock.time("embed", context.embed.add({ document, chunkIds: swapped.chunkIdsToEmbed, signal }));
+  const embedded = await clock.time(
+    "embed",
+    context.embed.add({ document, chunkIds: swapped.chunkIdsToEmbed, signal }),
+  );
   const manifest = manifestOf(document, converted, embedder, clock.timings);
   await objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE);
 
   const settled = { ...claim, fetched: true, documentId: document.documentId, sourceVersionId: document.versionId };
   if (swapped.state === "superseded")
-    return { ...settled, outcome: "skipped", errorCode: "queue.superseded", errorMessage: "a later request for the same source has been fulfilled already" };
+    return {
+      ...settled,
+      outcome: "skipped",
+      errorCode: "queue.superseded",
+      errorMessage: "a later request for the same source has been fulfilled already",
+    };
   return {
     ...settled,
     outcome: "ingested",

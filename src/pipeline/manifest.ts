@@ -7,7 +7,12 @@ import type { ConvertOutcome } from "./context.ts";
 /** Stage → milliseconds. */
 export type StageTimings = Record<string, number>;
 
-export function manifestOf(document: PreparedDocument, converted: ConvertOutcome, embedder: Embedder, timings: StageTimings): Record<string, unknown> {
+export function manifestOf(
+  document: PreparedDocument,
+  converted: ConvertOutcome,
+  embedder: Embedder,
+  timings: StageTimings,
+): Record<string, unknown> {
   return {
     manifest_version: 1,
     tenant_id: document.tenantId,

@@ -26,11 +26,15 @@ export interface PrepareInput {
   uris: { rawUri: string; markdownUri: string; manifestUri: string };
 }
 
-export function prepareDocument({ item, fetched, converted, markdown, versionId, uris }: PrepareInput, chunking: Config["chunking"]): PreparedDocument {
+export function prepareDocument(
+  { item, fetched, converted, markdown, versionId, uris }: PrepareInput,
+  chunking: Config["chunking"],
+): PreparedDocument {
   const { descriptor } = item;
   const parsed = parseMarkdown(converted.markdown);
   const documentId = documentIdOf(item.sourceId);
-  const title = (fetched.title ?? descriptor.title ?? converted.title ?? fetched.name).trim().slice(0, TITLE_MAX) || fetched.name;
+  const title =
+    (fetched.title ?? descriptor.title ?? converted.title ?? fetched.name).trim().slice(0, TITLE_MAX) || fetched.name;
   return {
     claim: { jobId: item.jobId, itemId: item.itemId, runLease: item.runLease },
     tenantId: item.tenantId,
@@ -59,7 +63,12 @@ export function prepareDocument({ item, fetched, converted, markdown, versionId,
   };
 }
 
-function prepareChunks(markdown: ParsedMarkdown, title: string, documentId: string, chunking: Config["chunking"]): PreparedChunk[] {
+function prepareChunks(
+  markdown: ParsedMarkdown,
+  title: string,
+  documentId: string,
+  chunking: Config["chunking"],
+): PreparedChunk[] {
   const equal = new Map<string, number>();
   return chunkMarkdown(markdown, { title, ...chunking }).map((chunk) => {
     const preceding = equal.get(chunk.textSha256) ?? 0;
@@ -76,7 +85,8 @@ function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem): PreparedLink
       href: link.href,
       linkText: link.text,
       anchor: target.anchor ?? null,
-      targetDocumentIds: target.candidates?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
+      targetDocumentIds:
+        target.candidates?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
     };
   });
 }

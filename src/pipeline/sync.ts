@@ -3,7 +3,7 @@
  * listing proved itself complete. Workers ingest the first pages while the later ones are still being listed.
  */
 import type { Sql } from "postgres";
-import type { DescriptorPage, Descriptor } from "../connector/connector.ts";
+import type { Descriptor, DescriptorPage } from "../connector/connector.ts";
 import { guessLane } from "../convert/sniff.ts";
 import { messageOf, PermanentError, SluiceError } from "../errors.ts";
 import type { ClaimedJob, ListingResult } from "../queue/claim_job.ts";
@@ -64,7 +64,9 @@ export async function listJob(
   return {
     complete: incomplete === undefined,
     errorCode: fault?.code ?? (incomplete ? "LISTING_INCOMPLETE" : null),
-    errorMessage: fault?.message ?? (incomplete ? `${incomplete.name}: ${incomplete.reason ?? "the listing was not complete"}` : null),
+    errorMessage:
+      fault?.message ??
+      (incomplete ? `${incomplete.name}: ${incomplete.reason ?? "the listing was not complete"}` : null),
     summary: { connections: summaries, ignored: summaries.reduce((sum, s) => sum + s.ignored, 0) },
   };
 }
@@ -103,7 +105,12 @@ async function listConnection(
   summary.listing_complete = outcome.listingComplete;
   if (outcome.reason) summary.reason = outcome.reason;
   if (outcome.listingComplete) {
-    const tombstones = await applyTombstones(context.sql, { tenantId: job.tenantId, connectionId: connection.connectionId }, [...seen], job.payload.confirm_deletions);
+    const tombstones = await applyTombstones(
+      context.sql,
+      { tenantId: job.tenantId, connectionId: connection.connectionId },
+      [...seen],
+      job.payload.confirm_deletions,
+    );
     Object.assign(summary, describeTombstones(tombstones));
   }
   return summary;
@@ -123,8 +130,12 @@ async function takePage(
     if (seen.has(sourceId)) summary.duplicates++;
     return !seen.has(sourceId) && seen.add(sourceId) !== undefined;
   };
-  const listed = page.descriptors.map((descriptor) => ({ descriptor, sourceId: idOf(descriptor.externalRef) })).filter(({ sourceId }) => isNew(sourceId));
-  const failures = page.failures.map((failure) => ({ failure, sourceId: idOf(failure.externalRef) })).filter(({ sourceId }) => isNew(sourceId));
+  const listed = page.descriptors
+    .map((descriptor) => ({ descriptor, sourceId: idOf(descriptor.externalRef) }))
+    .filter(({ sourceId }) => isNew(sourceId));
+  const failures = page.failures
+    .map((failure) => ({ failure, sourceId: idOf(failure.externalRef) }))
+    .filter(({ sourceId }) => isNew(sourceId));
   summary.descriptors_listed += listed.length + failures.length;
 
   const scope = {
@@ -137,19 +148,36 @@ async function takePage(
   const diff = await diffAgainstSyncState(
     sql,
     scope,
-    listed.map(({ descriptor, sourceId }) => ({ sourceId, externalRef: descriptor.externalRef, fingerprint: descriptor.fingerprint })),
+    listed.map(({ descriptor, sourceId }) => ({
+      sourceId,
+      externalRef: descriptor.externalRef,
+      fingerprint: descriptor.fingerprint,
+    })),
   );
   const base = { connectionId: connection.connectionId, sourceType: connection.sourceType };
-  const items: NewItem[] = diff.changed.map((index) => newItem(base, listed[index]!.sourceId, listed[index]!.descriptor));
+  const items: NewItem[] = diff.changed.map((index) =>
+    newItem(base, listed[index]!.sourceId, listed[index]!.descriptor),
+  );
   for (const { failure, sourceId } of failures)
-    items.push({ ...base, sourceId, externalRef: failure.externalRef, descriptor: JSON.stringify({ name: failure.name }), lane: "inline", failure: failure.error });
+    items.push({
+      ...base,
+      sourceId,
+      externalRef: failure.externalRef,
+      descriptor: JSON.stringify({ name: failure.name }),
+      lane: "inline",
+      failure: failure.error,
+    });
   if (items.length === 0 && diff.unchanged === 0) return 0;
   const inserted = await enqueueItems(sql, job, items, diff.unchanged);
   if (inserted === null) throw new ListingInterrupted("the job's lease is gone or the job was canceled");
   return inserted;
 }
 
-const newItem = (base: { connectionId: string; sourceType: string }, sourceId: string, descriptor: Descriptor): NewItem => ({
+const newItem = (
+  base: { connectionId: string; sourceType: string },
+  sourceId: string,
+  descriptor: Descriptor,
+): NewItem => ({
   ...base,
   sourceId,
   externalRef: descriptor.externalRef,

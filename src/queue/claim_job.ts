@@ -10,9 +10,19 @@ export interface ClaimedJob extends JobLease {
 }
 
 /** Claims the job that has waited longest for its listing; null when there is none. */
-export async function claimJob(sql: Sql, request: { worker: string; leaseSeconds: number }): Promise<ClaimedJob | null> {
+export async function claimJob(
+  sql: Sql,
+  request: { worker: string; leaseSeconds: number },
+): Promise<ClaimedJob | null> {
   const [row] = await sql<
-    { tenant_id: string; job_id: string; run_lease: string; job_payload_json: SyncPayload; attempt: number; correlation_id: string }[]
+    {
+      tenant_id: string;
+      job_id: string;
+      run_lease: string;
+      job_payload_json: SyncPayload;
+      attempt: number;
+      correlation_id: string;
+    }[]
   >`
     WITH next AS (
       SELECT tenant_id, job_id FROM ingest_jobs

@@ -91,4 +91,3 @@ async function recordListingFailures(sql: Sql | TransactionSql, tenantId: string
       ${items.map((i) => i.failure?.code ?? "")}::text[], ${items.map((i) => i.failure?.message ?? "")}::text[]) AS n (source_type, external_ref, code, message)
     WHERE s.tenant_id = ${tenantId} AND s.source_type = n.source_type AND s.external_ref = n.external_ref`;
 }
-

@@ -13,7 +13,11 @@ export interface ItemLease {
 }
 
 /** Item ids that are still held, and those among them whose job was canceled. */
-export async function heartbeatItems(sql: Sql, items: ItemLease[], leaseSeconds: number): Promise<{ held: Set<string>; canceled: Set<string> }> {
+export async function heartbeatItems(
+  sql: Sql,
+  items: ItemLease[],
+  leaseSeconds: number,
+): Promise<{ held: Set<string>; canceled: Set<string> }> {
   const rows = await sql<{ item_id: string; canceled: boolean }[]>`
     WITH mine AS (
       SELECT i.tenant_id, i.job_id, i.item_id, j.cancel_requested_at IS NOT NULL AS canceled
@@ -38,7 +42,11 @@ export async function heartbeatItems(sql: Sql, items: ItemLease[], leaseSeconds:
   };
 }
 
-export async function heartbeatJob(sql: Sql, job: JobLease, leaseSeconds: number): Promise<"held" | "lost" | "canceled"> {
+export async function heartbeatJob(
+  sql: Sql,
+  job: JobLease,
+  leaseSeconds: number,
+): Promise<"held" | "lost" | "canceled"> {
   const [row] = await sql<{ canceled: boolean }[]>`
     UPDATE ingest_jobs SET leased_until = now() + make_interval(secs => ${leaseSeconds})
     WHERE tenant_id = ${job.tenantId} AND job_id = ${job.jobId} AND run_lease = ${job.runLease}

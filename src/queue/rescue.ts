@@ -23,7 +23,13 @@ export async function rescueExpired(sql: Sql, attemptsMax: number): Promise<{ it
   for (const [jobId, rows] of Map.groupBy(expired, (row) => row.job_id)) {
     const settlements = rows.map((row): Settlement => {
       const base = { itemId: row.item_id, runLease: row.run_lease };
-      if (row.attempt < attemptsMax) return { ...base, outcome: "retry", errorCode: "queue.lease_expired", errorMessage: `worker ${row.leased_by} stopped answering` };
+      if (row.attempt < attemptsMax)
+        return {
+          ...base,
+          outcome: "retry",
+          errorCode: "queue.lease_expired",
+          errorMessage: `worker ${row.leased_by} stopped answering`,
+        };
       return {
         ...base,
         outcome: "failed",

@@ -49,7 +49,9 @@ export async function insertConnection(
 }
 
 export async function findConnection(sql: Sql, tenantId: string, connectionId: string): Promise<ConnectionRow | null> {
-  const [row] = await sql<Row[]>`SELECT * FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId}`;
+  const [row] = await sql<
+    Row[]
+  >`SELECT * FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId}`;
   return row ? fromRow(row) : null;
 }
 
@@ -62,7 +64,12 @@ export async function findConnectionNamed(sql: Sql, tenantId: string, idOrName: 
 }
 
 /** Newest first. `cursor` is the id of the last connection of the page before. */
-export async function listConnections(sql: Sql, tenantId: string, limit: number, cursor: string | null): Promise<ConnectionRow[]> {
+export async function listConnections(
+  sql: Sql,
+  tenantId: string,
+  limit: number,
+  cursor: string | null,
+): Promise<ConnectionRow[]> {
   const rows = await sql<Row[]>`
     SELECT * FROM connections WHERE tenant_id = ${tenantId} AND (${cursor}::uuid IS NULL OR connection_id < ${cursor}::uuid)
     ORDER BY connection_id DESC LIMIT ${limit}`;
@@ -86,7 +93,8 @@ export async function updateConnection(
 
 /** Removes the connection; its documents stay until somebody deletes them, since no listing says that they are gone. */
 export async function deleteConnection(sql: Sql, tenantId: string, connectionId: string): Promise<boolean> {
-  const rows = await sql`DELETE FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} RETURNING 1`;
+  const rows =
+    await sql`DELETE FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} RETURNING 1`;
   return rows.length > 0;
 }
 

@@ -6,11 +6,18 @@ import type { TransactionSql } from "postgres";
 import type { PreparedDocument } from "./prepared.ts";
 
 /** `created`: ids of documents that did not exist before this transaction. */
-export async function replaceLinks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], created: string[]): Promise<void> {
+export async function replaceLinks(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+  created: string[],
+): Promise<void> {
   const ids = documents.map((d) => d.documentId);
   const l = documents.flatMap((d) => d.links.map((link, ordinal) => ({ ...link, documentId: d.documentId, ordinal })));
   // The driver sends a statement when it is awaited: in this order, at the end.
-  const statements: PromiseLike<unknown>[] = [tx`DELETE FROM document_links WHERE tenant_id = ${tenantId} AND document_id = ANY (${ids}::uuid[])`];
+  const statements: PromiseLike<unknown>[] = [
+    tx`DELETE FROM document_links WHERE tenant_id = ${tenantId} AND document_id = ANY (${ids}::uuid[])`,
+  ];
   if (l.length > 0)
     statements.push(
       tx`

@@ -9,7 +9,11 @@ import type { Sql } from "postgres";
 const RETRY_SECONDS = 5;
 
 /** Notes how many chunks of each document still lack a vector. */
-export async function noteVectors(sql: Sql, tenantId: string, documents: { documentId: string; pending: number }[]): Promise<void> {
+export async function noteVectors(
+  sql: Sql,
+  tenantId: string,
+  documents: { documentId: string; pending: number }[],
+): Promise<void> {
   await sql`
     UPDATE documents d SET vectors_pending = n.pending, embed_after = now() + make_interval(secs => ${RETRY_SECONDS})
     FROM unnest(${documents.map((d) => d.documentId)}::uuid[], ${documents.map((d) => d.pending)}::integer[]) AS n (document_id, pending)
@@ -78,7 +82,9 @@ export async function claimPendingDocuments(
 export async function activateModel(sql: Sql, model: string): Promise<boolean> {
   return sql.begin(async (tx) => {
     await tx`INSERT INTO settings (name, value) VALUES ('embedding_model', 'null') ON CONFLICT DO NOTHING`;
-    const [active] = await tx<{ value: string | null }[]>`SELECT value #>> '{}' AS value FROM settings WHERE name = 'embedding_model' FOR UPDATE`;
+    const [active] = await tx<
+      { value: string | null }[]
+    >`SELECT value #>> '{}' AS value FROM settings WHERE name = 'embedding_model' FOR UPDATE`;
     if (active?.value === model) return false;
     await tx`UPDATE settings SET value = to_jsonb(${model}::text) WHERE name = 'embedding_model'`;
     if (!active?.value) return false;

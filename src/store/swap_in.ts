@@ -16,7 +16,10 @@ const EMBED_GRACE_SECONDS = 120;
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   return sql.begin(async (tx) => {
     const tenantId = documents[0]!.tenantId;
-    const [held, newest] = await Promise.all([lockClaims(tx, tenantId, documents), upsertSources(tx, tenantId, documents)]);
+    const [held, newest] = await Promise.all([
+      lockClaims(tx, tenantId, documents),
+      upsertSources(tx, tenantId, documents),
+    ]);
     const states = documents.map((d): SwapResult["state"] => {
       if (!held.has(d.claim.itemId)) return "lost";
       // A later wish for the same source has been fulfilled already: keep the version, leave the document.
@@ -25,8 +28,12 @@ export async function swapIn(sql: Sql, documents: PreparedDocument[], model: str
     const alive = documents.filter((_, i) => states[i] !== "lost");
     const current = documents.filter((_, i) => states[i] === "current");
     if (alive.length > 0) await insertVersions(tx, tenantId, alive);
-    const toEmbed = current.length > 0 ? await replaceDocuments(tx, tenantId, current, model) : new Map<string, string[]>();
-    return documents.map((d, i) => ({ state: states[i]!, chunkIdsToEmbed: states[i] === "current" ? (toEmbed.get(d.documentId) ?? []) : [] }));
+    const toEmbed =
+      current.length > 0 ? await replaceDocuments(tx, tenantId, current, model) : new Map<string, string[]>();
+    return documents.map((d, i) => ({
+      state: states[i]!,
+      chunkIdsToEmbed: states[i] === "current" ? (toEmbed.get(d.documentId) ?? []) : [],
+    }));
   });
 }
 
@@ -42,7 +49,11 @@ async function lockClaims(tx: TransactionSql, tenantId: string, documents: Prepa
 }
 
 /** Creates and locks the sources; returns which item set the current version of each. */
-async function upsertSources(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<Map<string, string>> {
+async function upsertSources(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+): Promise<Map<string, string>> {
   const rows = await tx<{ source_id: string; current_item_id: string }[]>`
     INSERT INTO sources AS s (tenant_id, source_id, source_type, external_ref, connection_id)
     SELECT ${tenantId}::uuid, n.* FROM unnest(${documents.map((d) => d.sourceId)}::uuid[], ${documents.map((d) => d.sourceType)}::text[],
@@ -70,18 +81,41 @@ async function insertVersions(tx: TransactionSql, tenantId: string, d: PreparedD
 }
 
 /** Documents, chunks, full text, links and sync state; returns the chunks that lack a vector, by document. */
-async function replaceDocuments(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], model: string): Promise<Map<string, string[]>> {
-  const [{ created, existing }, inserted] = await Promise.all([upsertDocuments(tx, tenantId, documents), upsertChunks(tx, tenantId, documents)]);
-  const fresh = documents.flatMap((d) => d.chunks.filter((c) => inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })));
+async function replaceDocuments(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+  model: string,
+): Promise<Map<string, string[]>> {
+  const [{ created, existing }, inserted] = await Promise.all([
+    upsertDocuments(tx, tenantId, documents),
+    upsertChunks(tx, tenantId, documents),
+  ]);
+  const fresh = documents.flatMap((d) =>
+    d.chunks.filter((c) => inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })),
+  );
   // Sent in this order on the one connection: vectors are taken over before the chunks that carry them vanish.
   const [takenOver] = await Promise.all([
-    takeOverVectors(tx, tenantId, fresh.map(({ chunk }) => chunk), model),
-    insertFts(tx, fresh.map(({ document, chunk }) => ftsRow(document, chunk))),
+    takeOverVectors(
+      tx,
+      tenantId,
+      fresh.map(({ chunk }) => chunk),
+      model,
+    ),
+    insertFts(
+      tx,
+      fresh.map(({ document, chunk }) => ftsRow(document, chunk)),
+    ),
     deleteVanishedChunks(tx, tenantId, documents),
     replaceLinks(tx, tenantId, documents, created),
     rememberSynced(tx, tenantId, documents),
   ]);
-  const toEmbed = await findMissingVectors(tx, tenantId, documents.filter((d) => existing.get(d.documentId)), model);
+  const toEmbed = await findMissingVectors(
+    tx,
+    tenantId,
+    documents.filter((d) => existing.get(d.documentId)),
+    model,
+  );
   for (const { document, chunk } of fresh) {
     if (takenOver.has(chunk.chunkId) || existing.get(document.documentId)) continue;
     toEmbed.set(document.documentId, [...(toEmbed.get(document.documentId) ?? []), chunk.chunkId]);
@@ -149,7 +183,12 @@ async function upsertChunks(tx: TransactionSql, tenantId: string, documents: Pre
 }
 
 /** New chunks take over a vector that the tenant already has for the same text and model (moved pages, duplicates). */
-async function takeOverVectors(tx: TransactionSql, tenantId: string, chunks: PreparedChunk[], model: string): Promise<Set<string>> {
+async function takeOverVectors(
+  tx: TransactionSql,
+  tenantId: string,
+  chunks: PreparedChunk[],
+  model: string,
+): Promise<Set<string>> {
   if (chunks.length === 0) return new Set();
   const rows = await tx<{ chunk_id: string }[]>`
     INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, embedding_input_mode, text_sha256, embedding)
@@ -162,7 +201,11 @@ async function takeOverVectors(tx: TransactionSql, tenantId: string, chunks: Pre
   return new Set(rows.map((row) => row.chunk_id));
 }
 
-async function deleteVanishedChunks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+async function deleteVanishedChunks(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+): Promise<void> {
   await tx`
     DELETE FROM chunks
     WHERE tenant_id = ${tenantId} AND document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
@@ -197,7 +240,12 @@ async function rememberSynced(tx: TransactionSql, tenantId: string, d: PreparedD
  * Chunks of these documents without a vector of the active model, by document. Asked only for documents that an outage
  * left waiting: for all others the new chunks are known without looking.
  */
-async function findMissingVectors(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], model: string): Promise<Map<string, string[]>> {
+async function findMissingVectors(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+  model: string,
+): Promise<Map<string, string[]>> {
   if (documents.length === 0) return new Map();
   const rows = await tx<{ document_id: string; chunk_ids: string[] }[]>`
     SELECT c.document_id, array_agg(c.chunk_id::text ORDER BY c.ordinal) AS chunk_ids FROM chunks c
@@ -207,7 +255,12 @@ async function findMissingVectors(tx: TransactionSql, tenantId: string, document
   return new Map(rows.map((row) => [row.document_id, row.chunk_ids]));
 }
 
-async function notePending(tx: TransactionSql, tenantId: string, documents: PreparedDocument[], toEmbed: Map<string, string[]>): Promise<void> {
+async function notePending(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+  toEmbed: Map<string, string[]>,
+): Promise<void> {
   await tx`
     UPDATE documents d SET vectors_pending = n.pending
     FROM unnest(${documents.map((d) => d.documentId)}::uuid[], ${documents.map((d) => toEmbed.get(d.documentId)?.length ?? 0)}::integer[])

@@ -20,7 +20,9 @@ export async function diffAgainstSyncState(
   listed: ListedSource[],
 ): Promise<{ changed: number[]; unchanged: number }> {
   const known = scope.repeated ? await sourcesWithItems(sql, scope, listed) : new Set<string>();
-  const candidates = listed.map((source, index) => ({ source, index })).filter(({ source }) => !known.has(source.sourceId));
+  const candidates = listed
+    .map((source, index) => ({ source, index }))
+    .filter(({ source }) => !known.has(source.sourceId));
   if (scope.force) return { changed: candidates.map(({ index }) => index), unchanged: 0 };
   // Answers only with what changed: for an unchanged corpus nothing comes back but an empty set.
   const rows = await sql<{ position: number }[]>`
@@ -31,10 +33,17 @@ export async function diffAgainstSyncState(
       ON s.tenant_id = ${scope.tenantId} AND s.source_type = ${scope.sourceType} AND s.external_ref = n.external_ref
     WHERE s.external_ref IS NULL OR s.fingerprint <> n.fingerprint OR s.last_status = 'failed'
     ORDER BY n.position`;
-  return { changed: rows.map((row) => candidates[row.position - 1]!.index), unchanged: candidates.length - rows.length };
+  return {
+    changed: rows.map((row) => candidates[row.position - 1]!.index),
+    unchanged: candidates.length - rows.length,
+  };
 }
 
-async function sourcesWithItems(sql: Sql, scope: { tenantId: string; jobId: string }, listed: ListedSource[]): Promise<Set<string>> {
+async function sourcesWithItems(
+  sql: Sql,
+  scope: { tenantId: string; jobId: string },
+  listed: ListedSource[],
+): Promise<Set<string>> {
   const rows = await sql<{ source_id: string }[]>`
     SELECT source_id FROM ingest_items
     WHERE tenant_id = ${scope.tenantId} AND job_id = ${scope.jobId} AND source_id = ANY (${listed.map((s) => s.sourceId)}::uuid[])`;

@@ -52,7 +52,8 @@ export async function applyTombstones(
       SELECT count(*)::integer AS n FROM sources
       WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'`;
     const present = total?.n ?? 0;
-    if (!confirmed && toHide.length > present * MISSING_SHARE_MAX) return { ...result, stopped: { missing: toHide.length, of: present } };
+    if (!confirmed && toHide.length > present * MISSING_SHARE_MAX)
+      return { ...result, stopped: { missing: toHide.length, of: present } };
 
     if (toPurge.length > 0) {
       await tx`DELETE FROM documents WHERE tenant_id = ${tenantId} AND source_id = ANY (${toPurge}::uuid[])`;

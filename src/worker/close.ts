@@ -3,7 +3,13 @@ import type { IngestContext } from "../pipeline/context.ts";
 import { closeJobs } from "../queue/close_job.ts";
 
 /** Without `job`: every job that can be closed. */
-export async function closeAndSummarise(context: Pick<IngestContext, "sql" | "config" | "log">, job?: { tenantId: string; jobId: string }): Promise<void> {
-  const closed = await closeJobs(context.sql, { ...(job ? { job } : {}), embeddingDeadlineSeconds: context.config.embeddings.deadlineSeconds });
+export async function closeAndSummarise(
+  context: Pick<IngestContext, "sql" | "config" | "log">,
+  job?: { tenantId: string; jobId: string },
+): Promise<void> {
+  const closed = await closeJobs(context.sql, {
+    ...(job ? { job } : {}),
+    embeddingDeadlineSeconds: context.config.embeddings.deadlineSeconds,
+  });
   for (const summary of closed) context.log.info({ event: "sync_summary", ...summary }, "sync_summary");
 }

@@ -54,7 +54,8 @@ async function tidyQueue(context: IngestContext, wake: Wake): Promise<void> {
 async function tidyIndex(context: IngestContext): Promise<void> {
   await ensureLexicalStatistics(context.sql);
   const { embedder, config } = context;
-  if (config.database.url && embedder.dimensions) await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions);
+  if (config.database.url && embedder.dimensions)
+    await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions);
 }
 
 /** Embeds what an outage left without vectors, as soon as the endpoint answers again; backs off while it does not. */
@@ -64,9 +65,17 @@ async function embedPending(context: IngestContext, signal: AbortSignal): Promis
   while (!signal.aborted) {
     let progress = false;
     try {
-      const documents = await claimPendingDocuments(sql, { model: embedder.model, limit: PENDING_DOCUMENTS, leaseSeconds: PENDING_LEASE_SECONDS });
+      const documents = await claimPendingDocuments(sql, {
+        model: embedder.model,
+        limit: PENDING_DOCUMENTS,
+        leaseSeconds: PENDING_LEASE_SECONDS,
+      });
       for (const group of Map.groupBy(documents, (document) => document.tenantId).values()) {
-        const requests = group.map((document) => ({ document, chunkIds: document.chunks.map((chunk) => chunk.chunkId), signal }));
+        const requests = group.map((document) => ({
+          document,
+          chunkIds: document.chunks.map((chunk) => chunk.chunkId),
+          signal,
+        }));
         const outcomes = await embedDocuments(requests, embedder, sql, log);
         progress ||= outcomes.some((outcome) => outcome.pending === 0);
       }

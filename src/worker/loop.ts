@@ -19,7 +19,7 @@ import { runListing } from "./listing.ts";
 import { Interruption, settlementOf } from "./outcome.ts";
 
 /** Items of each lane that one thread works on at once. Isolated ones share one child process. */
-const LANE_MAX = { inline: 48, isolated: 2 } as const;
+const LANE_MAX = { inline: 24, isolated: 2 } as const;
 type Lane = keyof typeof LANE_MAX;
 
 /** Between two looks at an idle queue; a hint shortens it. */
@@ -48,7 +48,11 @@ export class WorkerLoop {
     private readonly wake: Wake,
     private readonly name: string,
   ) {
-    this.settle = new Batcher((inputs) => this.settleBatch(inputs), { max: 200, keyOf: ({ item }) => item.jobId, concurrency: 2 });
+    this.settle = new Batcher((inputs) => this.settleBatch(inputs), {
+      max: 200,
+      keyOf: ({ item }) => item.jobId,
+      concurrency: 2,
+    });
   }
 
   get runningCount(): number {
@@ -81,13 +85,20 @@ export class WorkerLoop {
 
   /** One round of claims; true when anything was found or there is no room to look for it. */
   private async claimAll(): Promise<boolean> {
-    const [listed, inline, isolated] = await Promise.all([this.claimListing(), this.claimLane("inline"), this.claimLane("isolated")]);
+    const [listed, inline, isolated] = await Promise.all([
+      this.claimListing(),
+      this.claimLane("inline"),
+      this.claimLane("isolated"),
+    ]);
     return listed || inline || isolated;
   }
 
   private async claimListing(): Promise<boolean> {
     if (this.listing) return false;
-    const job = await claimJob(this.context.sql, { worker: this.name, leaseSeconds: this.context.config.worker.leaseSeconds });
+    const job = await claimJob(this.context.sql, {
+      worker: this.name,
+      leaseSeconds: this.context.config.worker.leaseSeconds,
+    });
     if (!job) return false;
     this.listing = runListing(job, this.context, this.handBack.signal, this.wake).finally(() => {
       this.listing = null;
@@ -101,7 +112,12 @@ export class WorkerLoop {
     const room = LANE_MAX[lane] - busy;
     // Claim in bulk: half-empty first, so that a claim is not spent on every single free place.
     if (room < LANE_MAX[lane] / 2) return false;
-    const items = await claimItems(this.context.sql, { worker: this.name, leaseSeconds: this.context.config.worker.leaseSeconds, lane, limit: room });
+    const items = await claimItems(this.context.sql, {
+      worker: this.name,
+      leaseSeconds: this.context.config.worker.leaseSeconds,
+      lane,
+      limit: room,
+    });
     for (const item of items) void this.process(item, lane);
     return items.length > 0;
   }
@@ -112,16 +128,24 @@ export class WorkerLoop {
     this.running.set(item.itemId, entry);
     const { itemDeadlineMs } = this.context.config.worker;
     const deadline = setTimeout(
-      () => controller.abort(new TransientError("queue.deadline", `the item was not done within ${itemDeadlineMs / 1000} s`)),
+      () =>
+        controller.abort(
+          new TransientError("queue.deadline", `the item was not done within ${itemDeadlineMs / 1000} s`),
+        ),
       itemDeadlineMs,
     );
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
     const progress: Progress = { fetched: false };
     try {
-      const settlement = await abortable(ingestItem(item, this.context, signal, progress), signal).catch((error: unknown) => this.failed(error, item));
+      const settlement = await abortable(ingestItem(item, this.context, signal, progress), signal).catch(
+        (error: unknown) => this.failed(error, item),
+      );
       await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
     } catch (error) {
-      this.context.log.error({ job_id: item.jobId, item_id: item.itemId, err: error }, "item could not be settled; its lease will run out");
+      this.context.log.error(
+        { job_id: item.jobId, item_id: item.itemId, err: error },
+        "item could not be settled; its lease will run out",
+      );
     } finally {
       clearTimeout(deadline);
       this.running.delete(item.itemId);
@@ -130,10 +154,22 @@ export class WorkerLoop {
   }
 
   private failed(error: unknown, item: ClaimedItem): Settlement {
-    const settlement = settlementOf(toSluiceError(error, item.externalRef), item, this.context.config.worker.attemptsMax);
+    const settlement = settlementOf(
+      toSluiceError(error, item.externalRef),
+      item,
+      this.context.config.worker.attemptsMax,
+    );
     if (error instanceof Interruption) return settlement;
-    const line = { job_id: item.jobId, item_id: item.itemId, external_ref: item.externalRef, code: settlement.errorCode, attempt: item.attempt, correlation_id: item.correlationId };
-    if (settlement.errorCode === "internal.unexpected") this.context.log.error({ ...line, err: error }, "item failed by a defect");
+    const line = {
+      job_id: item.jobId,
+      item_id: item.itemId,
+      external_ref: item.externalRef,
+      code: settlement.errorCode,
+      attempt: item.attempt,
+      correlation_id: item.correlationId,
+    };
+    if (settlement.errorCode === "internal.unexpected")
+      this.context.log.error({ ...line, err: error }, "item failed by a defect");
     else this.context.log.warn({ ...line, err_message: settlement.errorMessage }, `item ${settlement.outcome}`);
     return settlement;
   }
@@ -157,7 +193,11 @@ export class WorkerLoop {
     const entries = [...this.running.values()];
     if (entries.length === 0) return;
     try {
-      const { held, canceled } = await heartbeatItems(this.context.sql, entries.map((entry) => entry.item), this.context.config.worker.leaseSeconds);
+      const { held, canceled } = await heartbeatItems(
+        this.context.sql,
+        entries.map((entry) => entry.item),
+        this.context.config.worker.leaseSeconds,
+      );
       for (const { item, controller } of entries) {
         if (canceled.has(item.itemId)) controller.abort(new Interruption("canceled"));
         // Settled while the beat was under way is not lost.

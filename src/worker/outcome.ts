@@ -5,7 +5,11 @@ import type { ClaimedItem } from "../queue/claim_items.ts";
 import type { Settlement } from "../queue/settle.ts";
 
 /** Not a failure of the pipeline but a property of the source: listed with its reason, and the job can be done. */
-const SKIPPED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["convert.unsupported_type", "convert.empty", "connector.gone"]);
+const SKIPPED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "convert.unsupported_type",
+  "convert.empty",
+  "connector.gone",
+]);
 
 /** A defect may be a fluke of the moment once; the second time it is in the document. */
 const BUG_ATTEMPTS_MAX = 2;
@@ -22,8 +26,10 @@ export function settlementOf(error: unknown, item: ClaimedItem, attemptsMax: num
   if (error instanceof Interruption) return { ...claim, outcome: error.reason === "canceled" ? "canceled" : "release" };
   const code: ErrorCode = error instanceof SluiceError ? error.code : "internal.unexpected";
   const why = { errorCode: code, errorMessage: messageOf(error) };
-  if (error instanceof SnoozeError) return { ...claim, ...why, outcome: "release", delayMs: Math.max(0, error.until.getTime() - Date.now()) };
-  if (error instanceof SluiceError && error.fate === "permanent") return { ...claim, ...why, outcome: SKIPPED.has(code) ? "skipped" : "failed" };
+  if (error instanceof SnoozeError)
+    return { ...claim, ...why, outcome: "release", delayMs: Math.max(0, error.until.getTime() - Date.now()) };
+  if (error instanceof SluiceError && error.fate === "permanent")
+    return { ...claim, ...why, outcome: SKIPPED.has(code) ? "skipped" : "failed" };
   const max = error instanceof SluiceError ? attemptsMax : Math.min(attemptsMax, BUG_ATTEMPTS_MAX);
   if (item.attempt >= max) return { ...claim, ...why, outcome: "failed" };
   return { ...claim, ...why, outcome: "retry", delayMs: backoffMs(item.attempt, Math.random()) };

@@ -81,7 +81,10 @@ export class WorkerPool {
     if (this.stopping || !thread.ready) return;
     this.options.log.error({ thread: index, why }, "worker thread died; replacing it");
     setTimeout(() => {
-      if (!this.stopping) this.startThread(index).catch((error: unknown) => this.options.log.error({ err: error }, "worker thread could not be replaced"));
+      if (!this.stopping)
+        this.startThread(index).catch((error: unknown) =>
+          this.options.log.error({ err: error }, "worker thread could not be replaced"),
+        );
     }, RESPAWN_MS);
   }
 

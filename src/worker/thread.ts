@@ -22,7 +22,7 @@ declare const self: Worker;
 
 const BEAT_MS = 1000;
 /** Chunks in one swap transaction, about; keeps a batch of large documents short. */
-const SWAP_CHUNKS_MAX = 1500;
+const SWAP_CHUNKS_MAX = 500;
 const say = (message: FromThread): void => self.postMessage(message);
 
 let stop: ((graceMs: number) => void) | null = null;
@@ -41,10 +41,17 @@ self.onmessage = (event: MessageEvent<ToThread>) => {
 async function run(start: StartMessage): Promise<void> {
   const { config } = start;
   const log = createLog(config.logLevel, { worker: start.name });
-  const sql = connectDatabase(start.database, { max: config.database.poolMax, applicationName: `sluice worker ${start.name}` });
+  const sql = connectDatabase(start.database, {
+    max: config.database.poolMax,
+    applicationName: `sluice worker ${start.name}`,
+  });
   const objects = await openObjectStore(config.objects);
   const embedder = createEmbedder(config.embeddings);
-  const child = new ConvertChild({ command: start.childCommand, deadlineMs: config.convert.deadlineMs, memoryMaxBytes: config.convert.memoryMaxBytes });
+  const child = new ConvertChild({
+    command: start.childCommand,
+    deadlineMs: config.convert.deadlineMs,
+    memoryMaxBytes: config.convert.memoryMaxBytes,
+  });
   const context: IngestContext = {
     config,
     sql,

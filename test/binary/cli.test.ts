@@ -39,7 +39,11 @@ const pageText = (i: number, third = "walnut") =>
 test("version names the release, the commit, Bun and the schema", async () => {
   const { code, stdout } = await sluice(scratch(), ["version"]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(new RegExp(`^sluice ${packageJson.version.replaceAll(".", "\\.")} \\(commit [0-9a-f]{12}(\\+changes)?, Bun ${Bun.version}, schema \\d+\\)\n$`));
+  expect(stdout).toMatch(
+    new RegExp(
+      `^sluice ${packageJson.version.replaceAll(".", "\\.")} \\(commit [0-9a-f]{12}(\\+changes)?, Bun ${Bun.version}, schema \\d+\\)\n$`,
+    ),
+  );
 });
 
 test("a folder is ingested, re-synced for nothing, edited, thinned out and restored", async () => {
@@ -49,13 +53,43 @@ test("a folder is ingested, re-synced for nothing, edited, thinned out and resto
   const find = async (word: string) => (await sluiceJson<Hits>(folder, ["search", word, "--mode", "lexical"])).hits;
 
   const first = await ingest();
-  expect(first).toMatchObject({ exitCode: 0, job_status: "done", descriptors_listed: 20, items_fetched: 20, items_ingested: 20, items_failed: 0, items_skipped_incremental: 0, links: 20, chunks: 60, vectors_embedded: 60, vectors_reused: 0 });
-  expect((await find("barley7"))[0]).toMatchObject({ title: "Page 7", chunk_path: "Page 7 > Cargo", external_ref: `file://${pages}/page-7.md` });
+  expect(first).toMatchObject({
+    exitCode: 0,
+    job_status: "done",
+    descriptors_listed: 20,
+    items_fetched: 20,
+    items_ingested: 20,
+    items_failed: 0,
+    items_skipped_incremental: 0,
+    links: 20,
+    chunks: 60,
+    vectors_embedded: 60,
+    vectors_reused: 0,
+  });
+  expect((await find("barley7"))[0]).toMatchObject({
+    title: "Page 7",
+    chunk_path: "Page 7 > Cargo",
+    external_ref: `file://${pages}/page-7.md`,
+  });
 
-  expect(await ingest()).toMatchObject({ job_status: "done", items_fetched: 0, items_ingested: 0, items_skipped_incremental: 20, vectors_embedded: 0 });
+  expect(await ingest()).toMatchObject({
+    job_status: "done",
+    items_fetched: 0,
+    items_ingested: 0,
+    items_skipped_incremental: 20,
+    vectors_embedded: 0,
+  });
 
   writeFileSync(join(pages, "page-3.md"), pageText(3, "hazelnut"));
-  expect(await ingest()).toMatchObject({ job_status: "done", items_fetched: 1, items_ingested: 1, items_skipped_incremental: 19, chunks: 3, vectors_embedded: 1, vectors_reused: 2 });
+  expect(await ingest()).toMatchObject({
+    job_status: "done",
+    items_fetched: 1,
+    items_ingested: 1,
+    items_skipped_incremental: 19,
+    chunks: 3,
+    vectors_embedded: 1,
+    vectors_reused: 2,
+  });
   expect((await find("hazelnut3")).length).toBe(1);
   expect(await find("walnut3")).toEqual([]);
 
@@ -73,7 +107,12 @@ test("a folder is ingested, re-synced for nothing, edited, thinned out and resto
 
 test("the sample folder goes in whole and is found by words of four languages and by codes", async () => {
   const folder = scratch();
-  expect(await sluiceJson<Ledger>(folder, ["ingest", DEMO])).toMatchObject({ exitCode: 0, job_status: "done", descriptors_listed: 13, items_ingested: 13 });
+  expect(await sluiceJson<Ledger>(folder, ["ingest", DEMO])).toMatchObject({
+    exitCode: 0,
+    job_status: "done",
+    descriptors_listed: 13,
+    items_ingested: 13,
+  });
   const best = async (query: string) => (await sluiceJson<Hits>(folder, ["search", query])).hits[0];
   expect((await best("LH-4410"))?.external_ref).toEndWith("incident-runbook.md");
   expect((await best("dinner with customers limit"))?.external_ref).toEndWith("expense-policy.docx");
@@ -87,7 +126,11 @@ test("files are uploaded by name, a second upload makes a new version, and bad o
   writeFileSync(join(folder, "note.txt"), "The lighthouse keeper is called Ingrid.");
   writeFileSync(join(folder, "broken.docx"), "PK\u0003\u0004 this is not a zip");
   writeFileSync(join(folder, "picture.png"), new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 0]));
-  expect(await sluiceJson<Ledger>(folder, ["upload", "note.txt"])).toMatchObject({ exitCode: 0, job_status: "done", items_ingested: 1 });
+  expect(await sluiceJson<Ledger>(folder, ["upload", "note.txt"])).toMatchObject({
+    exitCode: 0,
+    job_status: "done",
+    items_ingested: 1,
+  });
   writeFileSync(join(folder, "note.txt"), "The lighthouse keeper is called Astrid.");
   expect(await sluiceJson<Ledger>(folder, ["upload", "note.txt"])).toMatchObject({ exitCode: 0, items_ingested: 1 });
   const { hits } = await sluiceJson<Hits>(folder, ["search", "lighthouse keeper"]);
@@ -117,7 +160,12 @@ test("the token is for the owner alone, and a second process is told who holds t
 }, 120_000);
 
 test("a wrong configuration is reported whole, at once, with exit code 78", async () => {
-  const { code, stderr } = await sluice(scratch(), ["serve"], { PORT: "many", WORKER_THREADS: "0", S3_BUCKET_RAW: "raw", DATABASE_URL: "mysql://x" });
+  const { code, stderr } = await sluice(scratch(), ["serve"], {
+    PORT: "many",
+    WORKER_THREADS: "0",
+    S3_BUCKET_RAW: "raw",
+    DATABASE_URL: "mysql://x",
+  });
   expect(code).toBe(78);
   for (const name of ["PORT", "WORKER_THREADS", "DATABASE_URL"]) expect(stderr).toContain(name);
 });
@@ -127,7 +175,20 @@ test("wrong usage ends with 2 and says what is possible; help is complete", asyn
   expect((await sluice(scratch(), ["ingest"])).code).toBe(2);
   const { code, stdout } = await sluice(scratch(), ["--help"]);
   expect(code).toBe(0);
-  for (const command of ["ingest", "upload", "search", "jobs", "convert", "serve", "migrate", "doctor", "tenant", "token", "version"]) expect(stdout).toContain(`  ${command}`);
+  for (const command of [
+    "ingest",
+    "upload",
+    "search",
+    "jobs",
+    "convert",
+    "serve",
+    "migrate",
+    "doctor",
+    "tenant",
+    "token",
+    "version",
+  ])
+    expect(stdout).toContain(`  ${command}`);
   const missing = await sluice(scratch(), ["ingest", "/no/such/folder"]);
   expect(missing.code).toBe(1);
   expect(missing.stderr).toContain("/no/such/folder");
@@ -136,7 +197,13 @@ test("wrong usage ends with 2 and says what is possible; help is complete", asyn
 test("convert writes Markdown beside each other for every format and goes on after a bad file", async () => {
   const folder = scratch();
   writeFileSync(join(folder, "bad.pdf"), "%PDF-1.7 nothing else");
-  const files = ["handbook/onboarding.md", "handbook/expense-policy.docx", "operations/backup-policy.pdf", "engineering/code-review.html", "engineering/release-notes.txt"].map((name) => join(DEMO, name));
+  const files = [
+    "handbook/onboarding.md",
+    "handbook/expense-policy.docx",
+    "operations/backup-policy.pdf",
+    "engineering/code-review.html",
+    "engineering/release-notes.txt",
+  ].map((name) => join(DEMO, name));
   const { code, stderr } = await sluice(folder, ["convert", ...files, "bad.pdf", "--out", "out"]);
   expect(code).toBe(1);
   expect(stderr).toContain("bad.pdf");

@@ -117,6 +117,7 @@ test("Confluence storage format is known by its elements", () => {
   const page = '<p>Hi</p><ac:structured-macro ac:name="info"><ac:rich-text-body/></ac:structured-macro>';
   expect(format(page, "page.xhtml")).toEqual(plain("confluence"));
   expect(format("<p>Hi</p>", "page", "application/vnd.confluence.storage+xml")).toEqual(plain("confluence"));
+  expect(format("<p>Hi</p>", "page.storage.xhtml")).toEqual(plain("confluence"));
   expect(format("Use `<ac:image>` for images.", "macros.md")).toEqual(plain("markdown"));
 });
 

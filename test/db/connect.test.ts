@@ -4,7 +4,7 @@ import { connectDatabase, type DatabaseTarget, endDatabase } from "../../src/db/
 import { withTimeout } from "../../src/db/deadline.ts";
 import type { EmbeddedDatabase } from "../../src/db/embedded/embedded.ts";
 import { isTransientDatabaseError, toSluiceError } from "../../src/db/sqlstate.ts";
-import { errorOf, startFresh } from "./embedded_fixture.ts";
+import { errorOf, removeDirs, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -21,6 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   silent.stop(true);
   await database.stop();
+  removeDirs();
 });
 
 for (const [name, target] of Object.entries(targets))
@@ -73,6 +74,32 @@ for (const [name, target] of Object.entries(targets))
       expect(row).toEqual({ n: 3, huge: "9007199254740993" });
     });
   });
+
+describe("a transaction whose connection is lost", () => {
+  // What patches/postgres@3.4.9.patch is for.
+  test("fails, does nothing outside of itself, and leaves its pool usable", async () => {
+    const strict = await startFresh({ idleInTransactionMs: 100 });
+    const sql = connectDatabase(strict.target, { max: 1, applicationName: "test" });
+    const other = connectDatabase(strict.target, { max: 1, applicationName: "test" });
+    await sql`CREATE TABLE outside (n int)`;
+    let second: unknown;
+    const transaction = sql.begin(async (tx) => {
+      await tx`INSERT INTO outside VALUES (1)`;
+      // Answered once the silent transaction has been cut off; then the pool has connected again.
+      await other`SELECT 1`;
+      await sql`SELECT 1`.catch(() => sql`SELECT 1`);
+      second = await errorOf(tx`INSERT INTO outside VALUES (2)`);
+    });
+    expect(isTransientDatabaseError(await errorOf(transaction))).toBe(true);
+    expect(await sql`SELECT n FROM outside`).toHaveLength(0);
+    while (second === undefined) await other`SELECT 1`;
+    expect(isTransientDatabaseError(second)).toBe(true);
+    expect(await sql`SELECT n FROM outside`).toHaveLength(0);
+    await endDatabase(sql);
+    await endDatabase(other);
+    await strict.stop();
+  });
+});
 
 describe("closing a pool", () => {
   test("ends although a connection never answers", async () => {

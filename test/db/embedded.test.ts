@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import { type EmbeddedDatabase, startEmbedded } from "../../src/db/embedded/embedded.ts";
 import { lockDataDir } from "../../src/db/embedded/lock.ts";
 import { isTransientDatabaseError } from "../../src/db/sqlstate.ts";
-import { errorOf, freshDir, preparedDir, spawnThread, startFresh } from "./embedded_fixture.ts";
+import { errorOf, freshDir, preparedDir, removeDirs, spawnThread, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -33,6 +33,8 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
     yield* lines;
   }
 }
+
+afterAll(removeDirs);
 
 describe("the embedded database", () => {
   test("is created on first use, speaks vector, keeps its data over a clean stop, and its socket is private", async () => {

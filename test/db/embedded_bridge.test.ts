@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Sql } from "postgres";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import type { EmbeddedDatabase } from "../../src/db/embedded/embedded.ts";
-import { errorOf, startFresh } from "./embedded_fixture.ts";
+import { errorOf, removeDirs, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
 
@@ -16,6 +16,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await endDatabase(sql);
   await database.stop();
+  removeDirs();
 });
 
 /** A client that speaks the protocol by hand. */

@@ -4,8 +4,8 @@
  */
 import { connectDatabase } from "../../src/db/connect.ts";
 import { startEmbedded } from "../../src/db/embedded/embedded.ts";
-import { spawnThread } from "./embedded_fixture.ts";
 
+const spawnThread = () => new Worker(new URL("../../src/db/embedded/thread.ts", import.meta.url).href);
 const [dataDir, mode, first] = process.argv.slice(2);
 const database = await startEmbedded({ dataDir: dataDir!, spawnThread });
 process.stdout.write("ready\n");

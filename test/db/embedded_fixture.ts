@@ -6,14 +6,20 @@ import { type EmbeddedDatabase, type EmbeddedOptions, startEmbedded } from "../.
 
 export const spawnThread = () => new Worker(new URL("../../src/db/embedded/thread.ts", import.meta.url).href);
 
-const root = mkdtempSync(join(tmpdir(), "sluice-embedded-test-"));
-process.on("exit", () => rmSync(root, { recursive: true, force: true }));
+let root: string | undefined;
 let copies = 0;
 
-/** A path in the folder of this run; nothing is there yet. */
+/** A path in the folder of this test file; nothing is there yet. */
 export function freshDir(name = "data"): string {
+  root ??= mkdtempSync(join(tmpdir(), "sluice-embedded-test-"));
   copies += 1;
   return join(root, `${name}-${copies}`);
+}
+
+/** For `afterAll`, once the databases are stopped: removes every directory of this test file. */
+export function removeDirs(): void {
+  if (root) rmSync(root, { recursive: true, force: true });
+  root = undefined;
 }
 
 /** A data directory with an empty database in it, closed. */

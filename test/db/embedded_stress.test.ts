@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import type { Sql } from "postgres";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import type { EmbeddedDatabase } from "../../src/db/embedded/embedded.ts";
-import { errorOf, startFresh } from "./embedded_fixture.ts";
+import { errorOf, removeDirs, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(120_000);
 
@@ -21,6 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const pool of pools) await endDatabase(pool);
   await database.stop();
+  removeDirs();
 });
 
 /** A small generator, so that a failure can be repeated. */

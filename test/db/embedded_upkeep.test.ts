@@ -1,8 +1,9 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
-import { startFresh } from "./embedded_fixture.ts";
+import { removeDirs, startFresh } from "./embedded_fixture.ts";
 
 setDefaultTimeout(60_000);
+afterAll(removeDirs);
 
 test("upkeep keeps the write-ahead log short, and vacuums and analyzes what changed much", async () => {
   const upkeep = { everyMs: 20, walBytes: 1_000_000, checkpointMs: 3_600_000 };

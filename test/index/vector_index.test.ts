@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { Sql } from "postgres";
 import { hashText } from "../../src/embed/hash.ts";
+import { scopeOf } from "../../src/index/filters.ts";
 import { semanticTable } from "../../src/index/semantic.ts";
 import { SqlText } from "../../src/index/sql_text.ts";
 import {

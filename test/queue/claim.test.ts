@@ -13,7 +13,11 @@ const claim = (limit: number, worker = "w") => claimItems(sql, { worker, leaseSe
 
 test("no row is claimed twice, however many claim at once", async () => {
   const tenant = await newTenant(sql);
-  await jobWithItems(sql, tenant, Array.from({ length: 60 }, (_, i) => `file:///${i}`));
+  await jobWithItems(
+    sql,
+    tenant,
+    Array.from({ length: 60 }, (_, i) => `file:///${i}`),
+  );
   const claims = await Promise.all(Array.from({ length: 12 }, (_, i) => claim(10, `w${i}`)));
   const rest = await claim(60);
   const ids = [...claims.flat(), ...rest].map((item) => item.itemId);
@@ -34,7 +38,11 @@ test("every claim draws a fencing token that no other claim has had", async () =
 
 test("a large job does not starve a small one that comes later", async () => {
   const tenant = await newTenant(sql);
-  const large = await jobWithItems(sql, tenant, Array.from({ length: 100 }, (_, i) => `file:///large/${i}`));
+  const large = await jobWithItems(
+    sql,
+    tenant,
+    Array.from({ length: 100 }, (_, i) => `file:///large/${i}`),
+  );
   await claim(10);
   const small = await jobWithItems(sql, tenant, ["file:///small"]);
   expect((await claim(10)).map((item) => item.jobId)).toEqual([small]);
@@ -79,7 +87,8 @@ test("the claim uses the small index of waiting rows, whatever else the table ho
   await sql`INSERT INTO ingest_items (tenant_id, job_id, source_id, source_type, external_ref, descriptor, lane)
     SELECT ${tenant}, ${job}, gen_random_uuid(), 'FILE_CATALOG_OBJECT', 'file:///w' || n, '{}', 'inline' FROM generate_series(1, 50) n`;
   await sql`ANALYZE ingest_items`;
-  const plan = await sql`EXPLAIN SELECT item_id FROM ingest_items WHERE job_id = ${job} AND lane = 'inline' AND item_status = 'queued' AND available_at <= now()
+  const plan =
+    await sql`EXPLAIN SELECT item_id FROM ingest_items WHERE job_id = ${job} AND lane = 'inline' AND item_status = 'queued' AND available_at <= now()
     ORDER BY available_at, item_id LIMIT 10 FOR UPDATE SKIP LOCKED`;
   const text = plan.map((row) => row["QUERY PLAN"]).join("\n");
   expect(text).toContain("ingest_items_ready");

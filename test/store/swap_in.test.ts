@@ -25,14 +25,28 @@ async function ingest(ref: string, markdown: string, links: PreparedLink[] = [])
 const embed = (document: PreparedDocument, chunkIds: string[]) =>
   insertVectors(
     sql,
-    document.chunks.filter((chunk) => chunkIds.includes(chunk.chunkId)).map((chunk) => ({ tenantId, chunkId: chunk.chunkId, textSha256: chunk.textSha256, vector: new Float32Array([1, 0]) })),
+    document.chunks
+      .filter((chunk) => chunkIds.includes(chunk.chunkId))
+      .map((chunk) => ({
+        tenantId,
+        chunkId: chunk.chunkId,
+        textSha256: chunk.textSha256,
+        vector: new Float32Array([1, 0]),
+      })),
     MODEL,
     2,
   );
 
-const physicalRows = async (table: string) => new Map((await sql`SELECT chunk_id, ctid::text || ':' || xmin::text AS place FROM ${sql(table)} WHERE tenant_id = ${tenantId}`).map((row) => [row["chunk_id"], row["place"]]));
+const physicalRows = async (table: string) =>
+  new Map(
+    (
+      await sql`SELECT chunk_id, ctid::text || ':' || xmin::text AS place FROM ${sql(table)} WHERE tenant_id = ${tenantId}`
+    ).map((row) => [row["chunk_id"], row["place"]]),
+  );
 const section = (name: string, text: string) => `## ${name}\n\n${text}\n`;
-const pages = ["First part about apples.", "Second part about pears.", "Third part about plums."].map((text, i) => section(`S${i}`, text));
+const pages = ["First part about apples.", "Second part about pears.", "Third part about plums."].map((text, i) =>
+  section(`S${i}`, text),
+);
 
 test("an edit of one paragraph touches one chunk: all others keep their row, vector and full-text row", async () => {
   const { result: first } = await ingest("file:///a.md", pages.join("\n"));
@@ -48,8 +62,13 @@ test("an edit of one paragraph touches one chunk: all others keep their row, vec
     expect(after.vectors.get(id)).toBe(before.vectors.get(id)!);
     expect(after.fts.get(id)).toBe(before.fts.get(id)!);
   }
-  const rows = await sql`SELECT chunk_text, ordinal, char_start, char_end FROM chunks WHERE tenant_id = ${tenantId} ORDER BY ordinal`;
-  expect(rows.map((row) => row["chunk_text"])).toEqual(["First part about apples.", "Second part about cherries.", "Third part about plums."]);
+  const rows =
+    await sql`SELECT chunk_text, ordinal, char_start, char_end FROM chunks WHERE tenant_id = ${tenantId} ORDER BY ordinal`;
+  expect(rows.map((row) => row["chunk_text"])).toEqual([
+    "First part about apples.",
+    "Second part about cherries.",
+    "Third part about plums.",
+  ]);
   for (const row of rows) expect(edited.slice(row["char_start"], row["char_end"])).toBe(row["chunk_text"]);
 });
 
@@ -75,7 +94,10 @@ test("the same text in another document takes the vector over, and a vector of a
   const { document } = await ingest("file:///x/a.md", text);
   const { result } = await ingest("file:///y/a.md", text);
   expect(result.chunkIdsToEmbed).toEqual([]);
-  expect((await sql`SELECT 1 FROM chunk_vectors WHERE text_sha256 = decode(${document.chunks[0]!.textSha256}, 'hex')`).length).toBe(2);
+  expect(
+    (await sql`SELECT 1 FROM chunk_vectors WHERE text_sha256 = decode(${document.chunks[0]!.textSha256}, 'hex')`)
+      .length,
+  ).toBe(2);
   tenantId = await newTenant(sql);
   expect((await ingest("file:///x/a.md", text)).result.chunkIdsToEmbed.length).toBe(1);
 });
@@ -88,11 +110,23 @@ test("chunks that an outage left without a vector are embedded when the document
   expect(result.chunkIdsToEmbed.length).toBe(4);
 });
 
-const linkTo = (...refs: string[]): PreparedLink => ({ linkType: "link", href: refs[0]!, linkText: "see", anchor: "sec", targetDocumentIds: refs.map((ref) => documentIdFor(tenantId, ref)) });
-const edges = async () => (await sql`SELECT f.external_ref AS source, t.external_ref AS target FROM cross_links c JOIN documents f ON f.document_id = c.from_document_id JOIN documents t ON t.document_id = c.to_document_id ORDER BY 1, 2`).map((row) => `${row["source"]} → ${row["target"]}`);
+const linkTo = (...refs: string[]): PreparedLink => ({
+  linkType: "link",
+  href: refs[0]!,
+  linkText: "see",
+  anchor: "sec",
+  targetDocumentIds: refs.map((ref) => documentIdFor(tenantId, ref)),
+});
+const edges = async () =>
+  (
+    await sql`SELECT f.external_ref AS source, t.external_ref AS target FROM cross_links c JOIN documents f ON f.document_id = c.from_document_id JOIN documents t ON t.document_id = c.to_document_id ORDER BY 1, 2`
+  ).map((row) => `${row["source"]} → ${row["target"]}`);
 
 test("a link to a document that arrives later becomes an edge when it arrives, and goes with either end", async () => {
-  await ingest("file:///a.md", "see b", [linkTo("file:///b.md"), { linkType: "link", href: "https://example.org", linkText: "out", anchor: null, targetDocumentIds: null }]);
+  await ingest("file:///a.md", "see b", [
+    linkTo("file:///b.md"),
+    { linkType: "link", href: "https://example.org", linkText: "out", anchor: null, targetDocumentIds: null },
+  ]);
   expect(await edges()).toEqual([]);
   await ingest("file:///b.md", "here I am");
   expect(await edges()).toEqual(["file:///a.md → file:///b.md"]);
@@ -113,7 +147,13 @@ test("batches that share sources from many workers neither deadlock nor lose a d
   const rounds = await Promise.all(Array.from({ length: 4 }, () => claimFor(sql, tenantId, refs)));
   const claims = rounds.flat();
   const byJob = [...Map.groupBy(claims, (item) => item.jobId).values()];
-  const swaps = byJob.map((items, i) => swapIn(sql, (i % 2 ? items : items.toReversed()).map((item) => prepared(item, `text of ${item.jobId}`)), MODEL));
+  const swaps = byJob.map((items, i) =>
+    swapIn(
+      sql,
+      (i % 2 ? items : items.toReversed()).map((item) => prepared(item, `text of ${item.jobId}`)),
+      MODEL,
+    ),
+  );
   const results = (await Promise.all(swaps)).flat();
   expect(results.every((result) => result.state !== "lost")).toBe(true);
   expect((await sql`SELECT count(*)::int AS n FROM documents`)[0]!["n"]).toBe(20);

@@ -14,15 +14,26 @@ let sources: { sourceId: string; externalRef: string; fingerprint: string }[];
 beforeEach(async () => {
   ({ sql } = await emptyDatabase());
   tenantId = await newTenant(sql);
-  const items = await claimFor(sql, tenantId, Array.from({ length: 8 }, (_, i) => `file:///${i}.md`));
-  await swapIn(sql, items.map((item) => ({ ...prepared(item, `text ${item.externalRef}`), connectionId })), "m");
+  const items = await claimFor(
+    sql,
+    tenantId,
+    Array.from({ length: 8 }, (_, i) => `file:///${i}.md`),
+  );
+  await swapIn(
+    sql,
+    items.map((item) => ({ ...prepared(item, `text ${item.externalRef}`), connectionId })),
+    "m",
+  );
   sources = items.map((item) => ({ sourceId: item.sourceId, externalRef: item.externalRef, fingerprint: "1" }));
 });
 
-const listed = (...missing: number[]) => sources.filter((_, i) => !missing.includes(i)).map((source) => source.sourceId);
-const tombstone = (seen: string[], confirmed = false) => applyTombstones(sql, { tenantId, connectionId }, seen, confirmed);
+const listed = (...missing: number[]) =>
+  sources.filter((_, i) => !missing.includes(i)).map((source) => source.sourceId);
+const tombstone = (seen: string[], confirmed = false) =>
+  applyTombstones(sql, { tenantId, connectionId }, seen, confirmed);
 const visible = async () => (await sql`SELECT count(*)::int AS n FROM documents WHERE NOT hidden`)[0]!["n"];
-const diff = (force = false) => diffAgainstSyncState(sql, { tenantId, jobId: Bun.randomUUIDv7(), sourceType: TYPE, force, repeated: false }, sources);
+const diff = (force = false) =>
+  diffAgainstSyncState(sql, { tenantId, jobId: Bun.randomUUIDv7(), sourceType: TYPE, force, repeated: false }, sources);
 
 test("missing once hides, missing twice purges, and versions stay", async () => {
   expect(await tombstone(listed(0))).toEqual({ hidden: 1, purged: 0, restored: 0, stopped: null });
@@ -48,13 +59,23 @@ test("what comes back while hidden is restored without being fetched; after the 
 test("more than a quarter missing at once stops the deletion until somebody confirms it", async () => {
   expect(await tombstone(listed(0, 1))).toMatchObject({ hidden: 2, stopped: null });
   await tombstone(listed());
-  expect(await tombstone(listed(0, 1, 2))).toEqual({ hidden: 0, purged: 0, restored: 0, stopped: { missing: 3, of: 8 } });
+  expect(await tombstone(listed(0, 1, 2))).toEqual({
+    hidden: 0,
+    purged: 0,
+    restored: 0,
+    stopped: { missing: 3, of: 8 },
+  });
   expect(await visible()).toBe(8);
   expect(await tombstone(listed(0, 1, 2), true)).toMatchObject({ hidden: 3, stopped: null });
 });
 
 test("another connection's sources are never touched", async () => {
-  expect(await applyTombstones(sql, { tenantId, connectionId: Bun.randomUUIDv7() }, [], true)).toEqual({ hidden: 0, purged: 0, restored: 0, stopped: null });
+  expect(await applyTombstones(sql, { tenantId, connectionId: Bun.randomUUIDv7() }, [], true)).toEqual({
+    hidden: 0,
+    purged: 0,
+    restored: 0,
+    stopped: null,
+  });
   expect(await visible()).toBe(8);
 });
 

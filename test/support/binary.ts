@@ -21,12 +21,20 @@ export function scratch(): string {
 
 export async function sluice(cwd: string, args: string[], env: Record<string, string> = {}): Promise<Result> {
   const child = Bun.spawn([BINARY, ...args], { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   return { code, stdout, stderr };
 }
 
 /** The one JSON object that a command with --json prints. */
-export async function sluiceJson<T = Record<string, unknown>>(cwd: string, args: string[], env: Record<string, string> = {}): Promise<T & { exitCode: number }> {
+export async function sluiceJson<T = Record<string, unknown>>(
+  cwd: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<T & { exitCode: number }> {
   const { code, stdout, stderr } = await sluice(cwd, [...args, "--json"], env);
   try {
     return { ...(JSON.parse(stdout) as T), exitCode: code };
@@ -46,7 +54,13 @@ export interface Service {
 
 /** Starts `sluice serve` on a free port and waits until it says where it listens (or, as a worker, that it works). */
 export async function serve(cwd: string, env: Record<string, string> = {}, args: string[] = []): Promise<Service> {
-  const child = Bun.spawn([BINARY, "serve", ...args], { cwd, env: { PORT: "0", ...env }, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const child = Bun.spawn([BINARY, "serve", ...args], {
+    cwd,
+    env: { PORT: "0", ...env },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
   const log: Record<string, unknown>[] = [];
   const started = Promise.withResolvers<string>();
   void (async () => {
@@ -80,11 +94,18 @@ export async function serve(cwd: string, env: Record<string, string> = {}, args:
 
 /** A client of the HTTP API. */
 export function client(url: string, token: string) {
-  const call = async (method: string, path: string, body?: unknown): Promise<{ status: number; json: Record<string, unknown>; response: Response }> => {
+  const call = async (
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; json: Record<string, unknown>; response: Response }> => {
     const form = body instanceof FormData;
     const response = await fetch(url + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body !== undefined && !form ? { "content-type": "application/json" } : {}) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && !form ? { "content-type": "application/json" } : {}),
+      },
       ...(body === undefined ? {} : { body: form ? (body as FormData) : JSON.stringify(body) }),
     });
     const text = await response.clone().text();

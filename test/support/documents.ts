@@ -48,11 +48,13 @@ export function prepared(item: ClaimedItem, markdown: string, links: PreparedLin
     ftsConfig: "english",
     metadata: {},
     warnings: [],
-    chunks: chunkMarkdown(markdown, { title, targetTokens: 40, maxTokens: 60, minTokens: 0, overlapTokens: 0 }).map((chunk) => {
-      const preceding = equal.get(chunk.textSha256) ?? 0;
-      equal.set(chunk.textSha256, preceding + 1);
-      return { ...chunk, chunkId: chunkIdOf(documentId, chunk.textSha256, preceding) };
-    }),
+    chunks: chunkMarkdown(markdown, { title, targetTokens: 40, maxTokens: 60, minTokens: 0, overlapTokens: 0 }).map(
+      (chunk) => {
+        const preceding = equal.get(chunk.textSha256) ?? 0;
+        equal.set(chunk.textSha256, preceding + 1);
+        return { ...chunk, chunkId: chunkIdOf(documentId, chunk.textSha256, preceding) };
+      },
+    ),
     links,
   };
 }

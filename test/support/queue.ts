@@ -29,10 +29,23 @@ export const itemOf = (tenantId: string, externalRef: string, more: Partial<NewI
 
 /** A job whose listing is over, with one item for each ref. */
 export async function jobWithItems(sql: Sql, tenantId: string, refs: string[]): Promise<string> {
-  const jobId = await enqueueJob(sql, { tenantId, jobType: "upload", payload: {}, requestedBy: "test", correlationId: "test" });
-  await enqueueItems(sql, { tenantId, jobId }, refs.map((ref) => itemOf(tenantId, ref)), 0);
+  const jobId = await enqueueJob(sql, {
+    tenantId,
+    jobType: "upload",
+    payload: {},
+    requestedBy: "test",
+    correlationId: "test",
+  });
+  await enqueueItems(
+    sql,
+    { tenantId, jobId },
+    refs.map((ref) => itemOf(tenantId, ref)),
+    0,
+  );
   return jobId;
 }
 
-export const jobRow = async (sql: Sql, jobId: string) => (await sql`SELECT * FROM ingest_jobs WHERE job_id = ${jobId}`)[0]!;
-export const itemRows = (sql: Sql, jobId: string) => sql`SELECT * FROM ingest_items WHERE job_id = ${jobId} ORDER BY item_id`;
+export const jobRow = async (sql: Sql, jobId: string) =>
+  (await sql`SELECT * FROM ingest_jobs WHERE job_id = ${jobId}`)[0]!;
+export const itemRows = (sql: Sql, jobId: string) =>
+  sql`SELECT * FROM ingest_items WHERE job_id = ${jobId} ORDER BY item_id`;

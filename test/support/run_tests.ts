@@ -8,9 +8,18 @@ const services = process.argv.includes("--services");
 const environment: Record<string, string | undefined> = { ...process.env };
 // What configures a developer's own service must not leak into the tests.
 for (const name of Object.keys(environment))
-  if (/^(DATABASE_|DATA_DIR|S3_|EMBEDDINGS_|FILE_CATALOG_|CONFLUENCE_|SECRET_KEY|WORKER_)/.test(name) || (!services && name.startsWith("TEST_"))) delete environment[name];
+  if (
+    /^(DATABASE_|DATA_DIR|S3_|EMBEDDINGS_|FILE_CATALOG_|CONFLUENCE_|SECRET_KEY|WORKER_)/.test(name) ||
+    (!services && name.startsWith("TEST_"))
+  )
+    delete environment[name];
 
-const run = Bun.spawn([process.execPath, "test", "--timeout", "60000"], { env: environment, stdout: "inherit", stderr: "pipe", stdin: "ignore" });
+const run = Bun.spawn([process.execPath, "test", "--timeout", "60000"], {
+  env: environment,
+  stdout: "inherit",
+  stderr: "pipe",
+  stdin: "ignore",
+});
 let passed = 0;
 let failed = 0;
 let skipped = 0;

@@ -1,5 +1,12 @@
 /** Real services for the tests that want them: a database of their own and two buckets, or null where none are configured. */
-import { CreateBucketCommand, DeleteBucketCommand, DeleteObjectsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { createDatabase } from "./database.ts";
 
 export interface RealServices {
@@ -13,7 +20,13 @@ export interface RealServices {
 }
 
 export async function realServices(): Promise<RealServices | null> {
-  const { TEST_DATABASE_URL, TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY_ID = "", TEST_S3_SECRET_ACCESS_KEY = "", TEST_S3_REGION = "us-east-1" } = process.env;
+  const {
+    TEST_DATABASE_URL,
+    TEST_S3_ENDPOINT,
+    TEST_S3_ACCESS_KEY_ID = "",
+    TEST_S3_SECRET_ACCESS_KEY = "",
+    TEST_S3_REGION = "us-east-1",
+  } = process.env;
   if (!TEST_DATABASE_URL || !TEST_S3_ENDPOINT) return null;
   const database = await createDatabase(TEST_DATABASE_URL);
   const s3 = new S3Client({
@@ -55,7 +68,12 @@ async function removeBucket(s3: S3Client, Bucket: string): Promise<void> {
   for (;;) {
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
     if (Contents.length === 0) break;
-    await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: Contents.map(({ Key }) => ({ Key: Key! })), Quiet: true } }));
+    await s3.send(
+      new DeleteObjectsCommand({
+        Bucket,
+        Delete: { Objects: Contents.map(({ Key }) => ({ Key: Key! })), Quiet: true },
+      }),
+    );
   }
   await s3.send(new DeleteBucketCommand({ Bucket }));
 }

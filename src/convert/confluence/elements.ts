@@ -5,8 +5,8 @@
 import { EMOTICONS } from "./emoticons.ts";
 import { image } from "./images.ts";
 import { link, resolvedHref } from "./links.ts";
-import { macro } from "./macro.ts";
-import { type Place, inline, type PageMapper, type Rule } from "./map_page.ts";
+import { macro } from "./macros.ts";
+import { inline, type Place, type Rule } from "./map_page.ts";
 import { html, type PageAttributes, type PageNode, text } from "./page_tree.ts";
 import { panelNode } from "./panel.ts";
 import { CDATA, child, isElement, textOf, type XmlElement } from "./read_xml.ts";
@@ -78,20 +78,29 @@ const date: Rule = (page, element, place) => {
 
 const emoticon: Rule = (_page, element) => {
   const of = (key: string): string => element.attributes[`ac:${key}`] ?? "";
-  return [text(emoji({ fallback: of("emoji-fallback"), id: of("emoji-id"), short: of("emoji-shortname"), name: of("name") || of("shortcode") }))];
+  return [
+    text(
+      emoji({
+        fallback: of("emoji-fallback"),
+        id: of("emoji-id"),
+        short: of("emoji-shortname"),
+        name: of("name") || of("shortcode"),
+      }),
+    ),
+  ];
 };
 
 /** The character of an emoticon, or else its short name between colons. */
-export function emoji(known: { fallback: string; id: string; short: string; name: string }): string {
-  const { fallback, id, short, name } = known;
+export function emoji(emoticon: { fallback: string; id: string; short: string; name: string }): string {
+  const { fallback, id, short, name } = emoticon;
   if (fallback !== "" && !/^:.*:$/.test(fallback)) return fallback;
   if (/^[0-9a-f]{2,6}(?:-[0-9a-f]{2,6})*$/i.test(id)) {
     const points = id.split("-").map((hex) => Number.parseInt(hex, 16));
     if (points.every((point) => point <= 0x10ffff)) return String.fromCodePoint(...points);
   }
   // Editors write blue-star for every emoji that old versions do not know.
-  const known_ = name === "blue-star" && short !== "" ? undefined : EMOTICONS.get(name);
-  return known_ ?? (short || fallback || (name ? `:${name}:` : ""));
+  const named = name === "blue-star" && short !== "" ? undefined : EMOTICONS.get(name);
+  return named ?? (short || fallback || (name ? `:${name}:` : ""));
 }
 
 /** The node counts, and only if it shows nothing its fallback, so that nothing is told twice. */
@@ -118,7 +127,7 @@ const editorNode: Rule = (page, element) => {
       (node): node is XmlElement => isElement(node, "ac:adf-attribute") && node.attributes.key === "panel-type",
     );
     const kind = attribute ? textOf(attribute.children).trim() : "";
-    return panelNode(page, ADF_ALERTS.get(kind), undefined, page.nodes(element.children));
+    return panelNode(page, ADF_ALERTS.get(kind), undefined, () => page.nodes(element.children));
   }
   const name = type === "decision-list" ? "UL" : type === "decision-item" ? "LI" : "DIV";
   return [html(name, {}, page.nodes(element.children))];
@@ -136,31 +145,36 @@ const ADF_ALERTS: ReadonlyMap<string, string> = new Map([
 
 const variable: Rule = (_page, element) => [text(element.attributes["at:name"] ?? "")];
 
-const named = (rule: Rule, ...names: string[]): [string, Rule][] => names.map((name) => [name, rule]);
+const each = (rule: Rule, ...names: string[]): [string, Rule][] => names.map((name) => [name, rule]);
 
-export const ELEMENTS: ReadonlyMap<string, Rule> = new Map([
-  ...named(content, CDATA, "ac:link-body", "ac:inline-comment-marker"),
-  ...named(verbatim, "ac:plain-text-link-body", "ac:plain-text-body"),
-  ...named(block, "ac:layout", "ac:layout-section", "ac:layout-cell", "ac:rich-text-body", "ac:task-body", "ac:caption"),
-  ...named(block, "ac:adf-content", "ac:adf-fallback"),
-  ...named(invisible, "ac:parameter", "ac:default-parameter", "ac:placeholder", "at:declarations", "ac:property"),
-  ...named(invisible, "ac:task-id", "ac:task-uuid", "ac:task-status"),
-  ...named(invisible, "ac:adf-attribute", "ac:adf-mark", "ac:adf-mark-key", "ac:adf-fragment-mark", "ac:adf-parameter"),
-  ...named(invisible, "ac:adf-fragment-mark-detail", "fab:display-type", "fab:placeholder-url"),
-  ...named(resource, "ri:page", "ri:blog-post", "ri:attachment", "ri:url", "ri:user", "ri:space", "ri:shortcut"),
-  ...named(resource, "ri:content-entity"),
-  ...named(macro, "ac:structured-macro", "ac:macro"),
-  ...named(link, "ac:link"),
-  ...named(image, "ac:image"),
-  ...named(taskList, "ac:task-list"),
-  ...named(task, "ac:task"),
-  ...named(date, "time"),
-  ...named(emoticon, "ac:emoticon", "ac:hipchat-emoticon"),
-  ...named(extension, "ac:adf-extension"),
-  ...named(editorNode, "ac:adf-node", "ac:adf-leaf"),
-  ...named(variable, "at:var"),
-  ...named(cell, "td", "th"),
-  ...named(row, "tr"),
-  ...named(anchor, "a"),
-  ...named(picture, "img"),
+const ELEMENTS: ReadonlyMap<string, Rule> = new Map([
+  ...each(content, CDATA, "ac:link-body", "ac:inline-comment-marker"),
+  ...each(verbatim, "ac:plain-text-link-body", "ac:plain-text-body"),
+  ...each(block, "ac:layout", "ac:layout-section", "ac:layout-cell", "ac:rich-text-body", "ac:task-body", "ac:caption"),
+  ...each(block, "ac:adf-content", "ac:adf-fallback"),
+  ...each(invisible, "ac:parameter", "ac:default-parameter", "ac:placeholder", "at:declarations", "ac:property"),
+  ...each(invisible, "ac:task-id", "ac:task-uuid", "ac:task-status"),
+  ...each(invisible, "ac:adf-attribute", "ac:adf-mark", "ac:adf-mark-key", "ac:adf-fragment-mark", "ac:adf-parameter"),
+  ...each(invisible, "ac:adf-fragment-mark-detail", "fab:display-type", "fab:placeholder-url"),
+  ...each(resource, "ri:page", "ri:blog-post", "ri:attachment", "ri:url", "ri:user", "ri:space", "ri:shortcut"),
+  ...each(resource, "ri:content-entity"),
+  ...each(macro, "ac:structured-macro", "ac:macro"),
+  ...each(link, "ac:link"),
+  ...each(image, "ac:image"),
+  ...each(taskList, "ac:task-list"),
+  ...each(task, "ac:task"),
+  ...each(date, "time"),
+  ...each(emoticon, "ac:emoticon", "ac:hipchat-emoticon"),
+  ...each(extension, "ac:adf-extension"),
+  ...each(editorNode, "ac:adf-node", "ac:adf-leaf"),
+  ...each(variable, "at:var"),
+  ...each(cell, "td", "th"),
+  ...each(row, "tr"),
+  ...each(anchor, "a"),
+  ...each(picture, "img"),
 ]);
+
+/** The rule of an element of storage format. */
+export function storageRule(element: XmlElement): Rule {
+  return ELEMENTS.get(element.name) ?? passThrough;
+}

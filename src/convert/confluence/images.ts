@@ -11,7 +11,8 @@ export const image: Rule = (page, element) => {
   const src = resource && name ? attachmentHref(page, resource) : url ? page.address(url) : "";
   const { "ac:alt": alt, "ac:title": title } = element.attributes;
   const label = alt || title || name || "";
-  const picture = src || label ? [html("IMG", { src, alt: label, ...(title && title !== label ? { title } : {}) })] : [];
+  const picture =
+    src || label ? [html("IMG", { src, alt: label, ...(title && title !== label ? { title } : {}) })] : [];
   const caption = child(element, "ac:caption");
   if (!caption) return picture;
   return [html("P", {}, picture), html("DIV", {}, page.nodes(caption.children))];

@@ -5,7 +5,7 @@
 import type { PageRef } from "./context.ts";
 import type { PageMapper, Rule } from "./map_page.ts";
 import { html, type PageNode, text } from "./page_tree.ts";
-import { child, isElement, textOf, type XmlElement, type XmlNode } from "./read_xml.ts";
+import { child, isElement, type XmlElement, type XmlNode } from "./read_xml.ts";
 
 /** A link's address and the text to show where it has no body. */
 interface Target {
@@ -58,12 +58,18 @@ function targetOf(page: PageMapper, resource: XmlElement | undefined, anchor: st
     case "ri:space": {
       const key = of("space-key") ?? "";
       const { baseUrl } = page.context;
-      const href = baseUrl === undefined ? `confluence:space?key=${encodeName(key)}` : `${trimmed(baseUrl)}/display/${encodeName(key)}`;
+      const href =
+        baseUrl === undefined
+          ? `confluence:space?key=${encodeName(key)}`
+          : `${trimmed(baseUrl)}/display/${encodeName(key)}`;
       return { href: key ? href : undefined, label: key };
     }
     case "ri:shortcut": {
       const value = of("parameter") ?? "";
-      return { href: `confluence:shortcut?key=${encodeName(of("key") ?? "")}&value=${encodeName(value)}`, label: value };
+      return {
+        href: `confluence:shortcut?key=${encodeName(of("key") ?? "")}&value=${encodeName(value)}`,
+        label: value,
+      };
     }
     default:
       return { href: undefined, label: "" };
@@ -80,7 +86,8 @@ function pageTarget(page: PageMapper, ref: PageRef, anchor: string | undefined):
 
 /** The page that a `ri:page`, `ri:blog-post` or `ri:content-entity` names. */
 export function pageRefOf(resource: XmlElement): PageRef {
-  const of = (name: string): string | undefined => resource.attributes[`ri:${name}`]?.normalize("NFC").trim() || undefined;
+  const of = (name: string): string | undefined =>
+    resource.attributes[`ri:${name}`]?.normalize("NFC").trim() || undefined;
   const ref: PageRef = {};
   const spaceKey = of("space-key");
   const title = of("content-title");
@@ -131,14 +138,9 @@ export function resolvedHref(page: PageMapper, href: string): string {
 
 /** A name as part of an address: readable, but with nothing in it that would end or change the address. */
 export function encodeName(name: string): string {
-  return name.replace(/[%#?&+\s"<>\\]/g, (char) => encodeURIComponent(char));
+  return name.replace(/[%#?&+\s"<>\\[\]]/g, (char) => encodeURIComponent(char));
 }
 
 function trimmed(baseUrl: string): string {
   return baseUrl.replace(/\/+$/, "");
-}
-
-/** Text of an element without layout. */
-export function plainText(element: XmlElement | undefined): string {
-  return textOf(element?.children ?? []).replace(/\s+/g, " ").trim();
 }

@@ -5,10 +5,8 @@
  */
 import type { ConvertLimits, Warning } from "../converted.ts";
 import { type ConfluenceContext, type PageRef, ReferenceList } from "./context.ts";
-import { ELEMENTS, passThrough } from "./elements.ts";
 import { html, type PageNode, text } from "./page_tree.ts";
 import { isElement, type XmlElement, type XmlNode } from "./read_xml.ts";
-import { renderedRule } from "./rendered.ts";
 
 /** Where an element stands: among its siblings. */
 export interface Place {
@@ -29,6 +27,8 @@ export class PageMapper {
   readonly literals: string[] = [];
   /** Table cells around the current point. */
   cells = 0;
+  /** Panels around the current point. */
+  panels = 0;
   /** Pages whose content is being read, the page itself first; undefined where it is not known. */
   readonly reading: (PageRef | undefined)[];
   /** Characters that included pages may still bring in. */
@@ -37,8 +37,9 @@ export class PageMapper {
   constructor(
     readonly context: ConfluenceContext,
     readonly limits: ConvertLimits,
-    /** The page is HTML as Confluence shows it, not storage format. */
-    readonly rendered: boolean,
+    private readonly ruleOf: (element: XmlElement) => Rule,
+    /** The markup was damaged: elements may stand where they do not belong. */
+    readonly repaired: boolean,
   ) {
     this.reading = [context.self];
     this.includeBudget = limits.markdownCharsMax;
@@ -48,14 +49,9 @@ export class PageMapper {
     const out: PageNode[] = [];
     for (const [index, node] of list.entries()) {
       if (typeof node === "string") out.push(text(node));
-      else for (const mapped of this.element(node, { siblings: list, index })) out.push(mapped);
+      else for (const mapped of this.ruleOf(node)(this, node, { siblings: list, index })) out.push(mapped);
     }
     return out;
-  }
-
-  private element(element: XmlElement, place: Place): PageNode[] {
-    const rule = (this.rendered ? renderedRule(element) : undefined) ?? ELEMENTS.get(element.name) ?? passThrough;
-    return rule(this, element, place);
   }
 
   /** Notes something imperfect; equal ones are folded. */

@@ -16,18 +16,26 @@ export const ALERTS: ReadonlyMap<string, string> = new Map([
   ["error", "CAUTION"],
 ]);
 
+/** Quotes in quotes: each level prefixes every line, so that a few more would make a large page of a small one. */
+const PANELS_MAX = 8;
+
 /** A quote with an optional mark and title; nothing for an empty panel. */
 export function panelNode(
   page: PageMapper,
   alert: string | undefined,
   title: string | undefined,
-  body: readonly PageNode[],
+  content: () => PageNode[],
 ): PageNode[] {
+  page.panels++;
+  const body = content();
+  page.panels--;
   if (!title && body.every(isEmpty)) return [];
+  if (page.panels >= PANELS_MAX) return [html("DIV", {}, [...titleLine(title), ...body])];
   const mark = alert && page.cells === 0 ? [html("P", {}, [`[!${alert}]`])] : [];
   return [html("BLOCKQUOTE", {}, [...mark, ...titleLine(title), ...body])];
 }
 
 function isEmpty(node: PageNode): boolean {
-  return node.nodeValue !== null && node.nodeValue.trim() === "";
+  if (node.nodeValue !== null) return node.nodeValue.trim() === "";
+  return node.nodeName === "DIV" && node.firstChild === null;
 }

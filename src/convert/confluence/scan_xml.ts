@@ -26,7 +26,7 @@ const BASIC: ReadonlyMap<string, string> = new Map([
 ]);
 /** Control characters that XML forbids; some pages have them all the same. */
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
-/** A value that swallowed the start of the next attribute, because its own quote was never closed. */
+/** The end of a value that swallowed the start of another attribute, because its own quote was never closed. */
 const SWALLOWED = /[\s"'][\w:.-]+\s*=\s*$/;
 const RAW_ELEMENTS: ReadonlySet<string> = new Set(["script", "style"]);
 
@@ -45,10 +45,7 @@ export function withoutControls(source: string): string {
 export function scanXml(source: string, sink: XmlSink, strict: boolean): boolean {
   const scanner = new Scanner(source, sink);
   let at = 0;
-  while (at < source.length) {
-    at = scanner.next(at);
-    if (strict && scanner.faulty) return false;
-  }
+  while (at < source.length && !(strict && scanner.faulty)) at = scanner.next(at);
   return !scanner.faulty;
 }
 
@@ -70,18 +67,31 @@ class Scanner {
     return at;
   }
 
-  /** Reads what begins at `at`; returns where it ends. */
+  /** Reads the text at `at` and the markup behind it; returns where that ends. */
   next(at: number): number {
     const { source, sink } = this;
-    if (source[at] !== "<") {
-      const open = source.indexOf("<", at);
-      const end = open < 0 ? source.length : open;
-      sink.text(decodeEntities(source.slice(at, end)));
-      return end;
+    let text = source.indexOf("<", at);
+    while (text >= 0 && !this.isMarkup(text)) {
+      this.faulty = true;
+      text = source.indexOf("<", text + 1);
     }
+    const markup = text < 0 ? source.length : text;
+    if (markup > at) sink.text(decodeEntities(source.slice(at, markup)));
+    return markup < source.length ? this.markup(markup) : markup;
+  }
+
+  /** Whether the "<" there can open anything; what it opens may turn out to be broken all the same. */
+  private isMarkup(at: number): boolean {
+    const next = this.source[at + 1] ?? "";
+    if (next === "!") return /^<!(?:--|\[CDATA\[|doctype)/i.test(this.source.slice(at, at + 9));
+    return next === "?" || /[a-zA-Z]/.test(next === "/" ? (this.source[at + 2] ?? "") : next);
+  }
+
+  private markup(at: number): number {
+    const { source, sink } = this;
     if (source.startsWith("<!--", at)) return this.endOf("-->", at + 4);
     if (source.startsWith("<![CDATA[", at)) return this.cdata(at + 9);
-    if (source.startsWith("<?", at)) return this.endOf("?>", at + 2);
+    if (source.startsWith("<?", at) && this.find("?>", at) >= 0) return this.endOf("?>", at + 2);
     if (/^<!doctype/i.test(source.slice(at, at + 9))) return this.doctype(at);
     const end = source[at + 1] === "/" ? this.endTag(at) : this.startTag(at);
     if (end !== null) return end;
@@ -199,9 +209,12 @@ class Scanner {
     return { text: source.slice(at, end), end };
   }
 
+  /** Whether a value holds other tags because its quote was not closed: no attribute says `>` before `<`. */
   private swallowed(from: number, close: number): boolean {
     const open = this.find("<", from);
-    return open >= 0 && open < close && SWALLOWED.test(this.source.slice(Math.max(from, close - 80), close));
+    if (open < 0 || open > close) return false;
+    if (this.find(">", from) < open) return true;
+    return SWALLOWED.test(this.source.slice(Math.max(from, close - 80), close));
   }
 
   /** Scripts and styles of HTML are no markup inside. */

@@ -2,9 +2,11 @@
  * Finds tables without ruling lines: rows that stand one below the other, each in several pieces, with upright strips
  * between the pieces that stay free all the way down. In doubt there is no table and the lines stay text.
  */
+
+import { median } from "./columns.ts";
 import type { Line } from "./lines.ts";
-import { lineOf, readable, spansOf } from "./lines.ts";
-import { markerOf } from "./markers.ts";
+import { lineOf, spansOf } from "./lines.ts";
+import { isMarker, markerOf } from "./markers.ts";
 import type { Link } from "./page_content.ts";
 import { type Cell, type Chunk, chunkOf, type Table } from "./rows.ts";
 import { inStrip, looksLikeTable, type Strip } from "./table_evidence.ts";
@@ -54,6 +56,7 @@ function replacement(
   if (!table) return undefined;
   const head = headLines(above, run, columns);
   for (const line of head) table.rows.unshift(cellsOf(line, columns, links, rightward));
+  if (rightward) for (const row of table.rows) row.reverse();
   above.length -= head.length;
   return [standIn([...head.reverse(), ...run], table)];
 }
@@ -71,14 +74,14 @@ function listsOf(
       return words.length > 0 ? [lineOf([chunkOf(words)], line.page, links, rightward)] : [];
     }),
   );
-  const lists = byColumn.filter((lines) => lines.filter((line) => markerOf(line.text)).length >= lines.length * 0.8);
+  const lists = byColumn.filter((lines) => lines.filter(isItem).length >= lines.length * 0.8);
   return columns.length >= 2 && lists.length * 2 > columns.length ? byColumn.flat() : undefined;
 }
 
-/** Whether a piece is a bullet or a number and nothing else. */
-function isMarker(chunk: Chunk): boolean {
-  const text = readable(chunk.words.map((word) => word.parts.join("")).join(" "));
-  return markerOf(`${text} x`)?.length === text.length + 1;
+/** Whether a line has a marker and something behind it. */
+function isItem(line: Line): boolean {
+  const marker = markerOf(line.text);
+  return marker !== undefined && marker.length < line.text.length;
 }
 
 /** Lines that make a table of contents. */
@@ -214,13 +217,17 @@ function tableOf(
   const pieces = split.reduce((sum, line) => sum + line.chunks.length, 0);
   if (words / pieces > CELL_WORDS_MAX || !looksLikeTable(split, columns) || isContents(split)) return undefined;
   const rows: Cell[][] = [];
+  const typical = median(split.slice(1).map((line, index) => line.y - split[index]!.y));
   let above: Line | undefined;
   for (const line of run) {
     const texts = cellsOf(line, columns, links, rightward);
     const last = rows.at(-1);
     const filled = texts.filter((text) => text.length > 0).length;
-    const goesOn = above && last && line.y - above.y < above.size * 1.45 && texts[0]!.length === 0 && filled === 1;
-    if (goesOn) for (const [index, text] of texts.entries()) last[index]!.push(...text);
+    const step = above ? (line.y - above.y) / above.size : Infinity;
+    const tight = above !== undefined && line.y - above.y < typical * 0.8;
+    const wrapped = filled === 1 && step < 1.45 && (texts[0]!.length === 0 || tight);
+    const goesOn = last !== undefined && wrapped;
+    if (goesOn) for (const [index, text] of texts.entries()) last![index]!.push(...text);
     else rows.push(texts);
     above = line;
   }

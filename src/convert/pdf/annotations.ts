@@ -83,7 +83,7 @@ function addFieldValue(content: PageContent, annotation: AnnotationFields, box: 
   }
 }
 
-const WITHOUT_STYLE: FontStyle = { name: "", bold: false, italic: false, mono: false };
+const WITHOUT_STYLE: FontStyle = { name: "", bold: false, italic: false, mono: false, dingbats: false };
 
 function boxOf(rect: ArrayLike<number>, base: Matrix): Box | undefined {
   const numbers = Array.from(rect, Number);

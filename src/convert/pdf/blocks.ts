@@ -137,11 +137,14 @@ function classify(
   return blocks;
 }
 
+/** Paragraphs and nested items that may stand between two items of one list. */
+const NEIGHBOURS = 24;
+
 /** A number makes an item only in company: a neighbour that counts on, or one that it counts on from. */
 function isItem(paragraphs: readonly Paragraph[], index: number, levels: readonly (number | undefined)[]): boolean {
   const marker = paragraphs[index]!.marker!;
   if (!marker.ordered) return true;
-  for (let step = 1; step <= 8; step++) {
+  for (let step = 1; step <= NEIGHBOURS; step++) {
     for (const [other, by] of [
       [index - step, -step],
       [index + step, step],

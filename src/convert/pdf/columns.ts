@@ -7,6 +7,10 @@ import type { Chunk } from "./rows.ts";
 
 /** Narrowest gutter, in font sizes. */
 const GUTTER = 0.8;
+/** Between texts as long as sentences, a gap of this width parts columns or pages, whatever their lines look like. */
+const WIDE_GUTTER = 2.5;
+/** Letters of a line that is likely to be part of a sentence. */
+const SENTENCE = 18;
 /** Lines that must stand on each side of a gutter. */
 const LINES_MIN = 3;
 const DEPTH_MAX = 10;
@@ -84,7 +88,7 @@ function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number, lea
   const rightLines = linesOf(right);
   const score = scoreOf(leftLines.length, rightLines.length);
   if (Math.min(leftLines.length, rightLines.length) < LINES_MIN || score <= least) return undefined;
-  if (looksTabular(leftLines, rightLines)) return undefined;
+  if (looksTabular(leftLines, rightLines, em)) return undefined;
   const inside = new Set([...left, ...right]);
   const middle = Math.max(...left.map((chunk) => chunk.y), ...right.map((chunk) => chunk.y));
   const above: Chunk[] = [];
@@ -147,9 +151,12 @@ function linesOf(side: readonly Chunk[]): SideLine[] {
 }
 
 /** Short texts side by side are cells, not columns, above all if they stand on the same baselines. */
-function looksTabular(left: readonly SideLine[], right: readonly SideLine[]): boolean {
+function looksTabular(left: readonly SideLine[], right: readonly SideLine[], em: number): boolean {
   const prose = Number(isProse(left)) + Number(isProse(right));
   if (prose === 2) return false;
+  const gutter = Math.min(...right.map((line) => line.x1)) - Math.max(...left.map((line) => line.x2));
+  const long = Math.min(typicalLetters(left), typicalLetters(right)) >= SENTENCE;
+  if (long && gutter > WIDE_GUTTER * em && Math.min(left.length, right.length) > LINES_MIN * 2) return false;
   const [few, many] = left.length < right.length ? [left, right] : [right, left];
   if (Math.min(typicalLetters(left), typicalLetters(right)) < 8) return true;
   const aligned = few.filter((line) => many.some((other) => Math.abs(other.y - line.y) < 2)).length;
@@ -165,7 +172,7 @@ function isProse(lines: readonly SideLine[]): boolean {
   const x1 = Math.min(...lines.map((line) => line.x1));
   const x2 = Math.max(...lines.map((line) => line.x2));
   const filled = lines.reduce((sum, line) => sum + line.width, 0) / (lines.length * Math.max(1, x2 - x1));
-  return filled >= 0.62 && typicalLetters(lines) >= 18;
+  return filled >= 0.62 && typicalLetters(lines) >= SENTENCE;
 }
 
 export function median(values: readonly number[]): number {

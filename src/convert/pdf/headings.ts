@@ -5,6 +5,7 @@
  */
 import type { Line } from "./lines.ts";
 import type { Paragraph } from "./paragraphs.ts";
+import type { Table } from "./rows.ts";
 
 /** The outline ("bookmarks") of a document: normalised title to depth from 1. */
 export type Outline = Map<string, number>;
@@ -20,12 +21,16 @@ export function bodySizeOf(lines: Iterable<Line>): number {
   const counts = new Map<number, number>();
   for (const line of lines) {
     const key = Math.round(line.size * 2) / 2;
-    counts.set(key, (counts.get(key) ?? 0) + line.text.length);
+    counts.set(key, (counts.get(key) ?? 0) + (line.table ? lengthOf(line.table) : line.text.length));
   }
   let best = 10;
   let most = 0;
   for (const [size, count] of counts) if (count > most) [best, most] = [size, count];
   return best;
+}
+
+function lengthOf(table: Table): number {
+  return table.rows.flat(3).reduce((sum, span) => sum + span.text.length, 0);
 }
 
 /** Whether most of the text is bold, which then means nothing. */

@@ -32,6 +32,13 @@ export function layoutPage(page: PageContent): LaidOutPage {
   return { ...size, regions };
 }
 
+/** The page without columns and tables, row by row: for pages on which the layout fails. */
+export function layoutPlainly(page: PageContent): LaidOutPage {
+  const chunks = chunksOf(wordsOf(page.glyphs.filter((glyph) => glyph.quadrant === 0)));
+  const lines = linesOf(chunks, page.number, [], false);
+  return { width: page.width, height: page.height, regions: lines.length > 0 ? [lines] : [] };
+}
+
 function layoutGlyphs(glyphs: readonly Glyph[], quadrant: Quadrant, page: PageContent): Line[][] {
   const { width, height } = page;
   const words = wordsOf(withAccents(quadrant === 0 ? glyphs : upright(glyphs, quadrant, width, height)));

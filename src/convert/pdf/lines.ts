@@ -105,7 +105,7 @@ export function readable(text: string): string {
 /** The words as spans; the order of a line with right-to-left text is restored as a whole, its links are dropped. */
 export function spansOf(all: readonly Word[], links: readonly Link[], rightward: boolean): Span[] {
   // Glyphs of unknown meaning are kept where they may be bullets.
-  const words = all.filter((word, index) => index === 0 || word.parts.some((part) => part !== UNKNOWN));
+  const words = all.filter((word, index) => index === 0 || word.parts.some((part) => part !== UNKNOWN)).map(asBullet);
   const raw = words.map((word) => word.parts.join("")).join(" ");
   if (words.length === 0) return [];
   if (links.length === 0 || hasRightToLeft(raw)) {
@@ -127,6 +127,11 @@ export function spansOf(all: readonly Word[], links: readonly Link[], rightward:
     }
   }
   return spans.map((span) => ({ ...span, text: readable(span.text) }));
+}
+
+/** An ornament at the start of a line is a bullet, whatever letter its font has it under. */
+function asBullet(word: Word, index: number): Word {
+  return index === 0 && word.font.dingbats && word.parts.length === 1 ? { ...word, parts: [UNKNOWN] } : word;
 }
 
 /** Most of the word lies in the link's box. */

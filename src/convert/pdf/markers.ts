@@ -1,6 +1,8 @@
 /**
  * Recognises what a list item starts with: a bullet, or a number or letter with a full stop or parenthesis.
  */
+import type { Chunk } from "./rows.ts";
+
 export interface Marker {
   ordered: boolean;
   /** Ordinal of an ordered item; letters count from 1. */
@@ -39,4 +41,12 @@ function ordered(match: RegExpExecArray, number: number, kind: string): Marker {
 function romanValue(text: string): number {
   const values = [...text].map((letter) => ({ i: 1, v: 5, x: 10 })[letter] ?? 0);
   return values.reduce((sum, value, index) => sum + (value < (values[index + 1] ?? 0) ? -value : value), 0);
+}
+
+/** Whether a piece is a bullet or a number and nothing else. */
+export function isMarker(chunk: Chunk): boolean {
+  const [word] = chunk.words;
+  if (word?.font.dingbats && chunk.words.length === 1 && word.parts.length === 1) return true;
+  const text = chunk.words.map((word) => word.parts.join("")).join(" ");
+  return markerOf(`${text} x`)?.length === text.length + 1;
 }

@@ -10,6 +10,8 @@ export interface FontStyle {
   bold: boolean;
   italic: boolean;
   mono: boolean;
+  /** A font of ornaments, whose codes are no letters. */
+  dingbats: boolean;
 }
 
 /** Direction in which text advances on the shown page: 0 right, 1 down, 2 left, 3 up. */

@@ -95,6 +95,7 @@ function startsItem(current: Paragraph, line: Line, marker: Marker): boolean {
 
 function continuesItem(current: Paragraph, above: Line, line: Line): boolean {
   const first = current.lines[0]!;
+  if (line.chunks.length > 1 && !fits(above, line, current.right)) return false;
   if (line.x1 > first.x1 + line.size * 0.4) return true;
   if (line.x1 < first.x1 - line.size) return false;
   return current.lines.length === 1 ? fits(above, line, current.right) : !isIndented(above, first);

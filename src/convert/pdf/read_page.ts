@@ -110,6 +110,8 @@ interface FontFields {
 }
 
 const MONO = /mono|courier|consol|menlo|typewriter|cmtt|sftt|inconsolata|fixed|terminal|lettergothic|ocr-?b/i;
+const ITALIC = /italic|oblique|kursiv|cmti|cmsl|sfti/i;
+const DINGBATS = /dingbats|wingdings|webdings/i;
 const BOLD = /bold|black|heavy|semibold|demi|cmbx|sfbx|-bd\b|medi(um)?$/i;
 
 function fontOf(object: unknown): Font | null {
@@ -120,15 +122,25 @@ function fontOf(object: unknown): Font | null {
   return {
     name,
     bold: fields.bold === true || fields.black === true || BOLD.test(name),
-    italic: fields.italic === true,
+    italic: fields.italic === true || ITALIC.test(name),
     mono: fields.fallbackName === "monospace" || MONO.test(name),
     unit,
     height: fields.isType3Font ? typeThreeHeight(fields) : 1,
     vertical: fields.vertical === true,
+    dingbats: DINGBATS.test(name),
   };
 }
 
-const PLAIN: Font = { name: "", bold: false, italic: false, mono: false, unit: 0.001, height: 1, vertical: false };
+const PLAIN: Font = {
+  name: "",
+  bold: false,
+  italic: false,
+  mono: false,
+  unit: 0.001,
+  height: 1,
+  vertical: false,
+  dingbats: false,
+};
 
 /** A Type 3 font may be drawn in any units: its size is the height of its box. */
 function typeThreeHeight(fields: FontFields): number {

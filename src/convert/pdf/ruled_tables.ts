@@ -4,12 +4,16 @@
  */
 import { type Grid, gridsOf } from "./grid.ts";
 import { spansOf } from "./lines.ts";
+import { isMarker } from "./markers.ts";
 import type { Link, Rule } from "./page_content.ts";
 import { type Cell, type Chunk, chunksOf, rowsOf, type Table } from "./rows.ts";
 import type { Word } from "./words.ts";
 
 /** More words than this in one of few cells: a page laid out in boxes. */
 const BOXED_WORDS = 120;
+
+/** Row edges of a grid that may still have its rows unmarked: a frame, perhaps with a line below the head and above a sum. */
+const UNDIVIDED_ROWS = 4;
 
 export interface TableRead {
   /** Words that belong to no table. */
@@ -81,9 +85,11 @@ function tableOf(grid: Grid, words: readonly Word[], links: readonly Link[], rig
       const cell = row * columns + column;
       return grid.owner[cell] === cell ? (cells.get(cell) ?? []) : [];
     });
-    for (const part of dividedRow(own)) rows.push(part.map((cell) => cellOf(cell, links, rightward)));
+    for (const part of grid.ys.length <= UNDIVIDED_ROWS ? dividedRow(own) : [own])
+      rows.push(part.map((cell) => cellOf(cell, links, rightward)));
   }
   const kept = withoutEmpty(rows);
+  if (rightward) for (const row of kept) row.reverse();
   return kept.length >= 2 && (kept[0]?.length ?? 0) >= 2 ? { rows: kept, header: true } : undefined;
 }
 
@@ -92,14 +98,15 @@ function isPlot(grid: Grid, cells: readonly Word[][]): boolean {
   const whole = new Set(grid.owner).size;
   const texts = cells.map((words) => words.map((word) => word.parts.join("")).join(" "));
   const wordy = texts.filter((text) => /\p{L}{2}|\d[\d.,]*\d/u.test(text)).length;
-  return cells.length < whole * 0.2 || wordy < cells.length * 0.3;
+  return cells.length < Math.max(3, whole * 0.2) || wordy < cells.length * 0.3;
 }
 
 /** A frame around things that stand side by side is none of a cell. */
 function hasColumns(words: readonly Word[]): boolean {
   if (words.length < 8) return false;
   const rows = Map.groupBy(chunksOf(words), (chunk) => Math.round(chunk.y));
-  return [...rows.values()].filter((row) => row.length > 1).length >= 3;
+  const apart = (row: readonly Chunk[]) => row.length > 2 || (row.length === 2 && !isMarker(row[0]!));
+  return [...rows.values()].filter(apart).length >= 3;
 }
 
 function slot(edges: readonly number[], value: number): number {

@@ -12,6 +12,9 @@ export interface Strip {
 
 /** Share of a column's pieces that must begin, end or be centred at one place. */
 const ALIGNED = 0.55;
+/** The same for tables of so few rows that chance could align them. */
+const ALIGNED_FEW = 0.85;
+const FEW = 4;
 /** Share of cells that must be filled. */
 const FILLED = 0.5;
 /** The same for a table of two rows. */
@@ -31,7 +34,7 @@ export function inStrip(strip: Strip, x: number): boolean {
 /** Whether the lines, whose pieces fall into the columns, read like the rows of a table. */
 export function looksLikeTable(lines: readonly Line[], columns: readonly Strip[]): boolean {
   const pieces = lines.flatMap((line) => line.chunks);
-  return isFilled(lines, columns) && isSpaced(lines) && isWordy(pieces) && isAligned(pieces, columns, lines[0]!.size);
+  return isFilled(lines, columns) && isSpaced(lines) && isWordy(pieces) && isAligned(pieces, columns, lines);
 }
 
 function isFilled(lines: readonly Line[], columns: readonly Strip[]): boolean {
@@ -59,7 +62,9 @@ function isWordy(pieces: readonly Chunk[]): boolean {
   return texts.filter((text) => MATHEMATICAL.test(text)).length <= texts.length * FORMULA;
 }
 
-function isAligned(pieces: readonly Chunk[], columns: readonly Strip[], size: number): boolean {
+function isAligned(pieces: readonly Chunk[], columns: readonly Strip[], rows: readonly Line[]): boolean {
+  const { size } = rows[0]!;
+  const lines = rows.length;
   let aligned = 0;
   let counted = 0;
   for (const column of columns) {
@@ -78,7 +83,7 @@ function isAligned(pieces: readonly Chunk[], columns: readonly Strip[], size: nu
       sharing(own.map(middle), size),
     );
   }
-  return counted === 0 || aligned >= counted * ALIGNED;
+  return counted === 0 || aligned >= counted * (lines < FEW ? ALIGNED_FEW : ALIGNED);
 }
 
 /** How many values lie together, within a fraction of the font size. */

@@ -46,8 +46,9 @@ const SILENT = /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u20
 const CONTROL = /^[\u0001-\u001f]+$/;
 const BLANK = /^[\s\u00a0]*$/;
 
-function textOf({ unicode, width }: ShownGlyph): string {
-  if (BLANK.test(unicode)) return " ";
+function textOf({ unicode, width }: ShownGlyph, dingbats: boolean): string {
+  // Nobody changes to a font of ornaments for a blank: it is a box or a bullet.
+  if (BLANK.test(unicode)) return dingbats && width > 0 ? UNKNOWN : " ";
   const text = unicode.replace(SILENT, "");
   return text === "" && width > 0 && CONTROL.test(unicode) ? UNKNOWN : text;
 }
@@ -92,7 +93,7 @@ export class TextCursor {
       const spacing = state.charSpacing + (glyph.isSpace ? state.wordSpacing : 0);
       const units = font.vertical ? Math.abs(glyph.vmetric?.[0] ?? 1000) : (glyph.width ?? 0);
       const own = units * font.unit * size * (font.vertical ? 1 : state.scale);
-      const text = textOf(glyph);
+      const text = textOf(glyph, font.dingbats);
       if (text !== "") {
         const [x, y] = font.vertical ? [0, -offset] : [offset, state.rise];
         const width = Math.abs(own) * (font.vertical ? up : across);

@@ -121,10 +121,6 @@ export class Bridge {
     };
   }
 
-  get clientCount(): number {
-    return this.#clients.size;
-  }
-
   /** Ends all connections with `57P01` (as a server that shuts down) and waits until the backend is free. */
   async shutDown(): Promise<void> {
     for (const client of this.#clients) this.#dismiss(client, "57P01", "the embedded database is shutting down");

@@ -31,7 +31,6 @@ export function startUpkeep(sql: Sql, onError: (error: unknown) => void, limits 
   let wake: () => void = () => {};
   const run = async () => {
     let checkpointAt = performance.now();
-    let walSeen = 0;
     while (!stopped) {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -39,9 +38,8 @@ export function startUpkeep(sql: Sql, onError: (error: unknown) => void, limits 
       });
       if (stopped) return;
       try {
+        await tidyOneTable(sql);
         const wal = await walSinceCheckpoint(sql);
-        if (wal !== walSeen && wal > QUIET_WAL_BYTES) await tidyOneTable(sql);
-        walSeen = wal;
         const age = performance.now() - checkpointAt;
         if (wal < limits.walBytes && (age < limits.checkpointMs || wal <= QUIET_WAL_BYTES)) continue;
         await sql`CHECKPOINT`;
@@ -73,6 +71,8 @@ async function walSinceCheckpoint(sql: Sql): Promise<number> {
  * Thresholds are autovacuum's, somewhat laxer: here a vacuum makes everybody wait.
  */
 async function tidyOneTable(sql: Sql): Promise<void> {
+  // Counts of changes are written out about once a second; a vacuum must not be judged by those from before it.
+  await sql`SELECT pg_stat_force_next_flush()`;
   const [table] = await sql<{ name: string; vacuum: boolean }[]>`
     SELECT format('%I.%I', schemaname, relname) AS name, n_dead_tup > 1000 + 0.25 * n_live_tup AS vacuum
     FROM pg_stat_user_tables
