@@ -4,6 +4,7 @@
 FROM oven/bun:1.4.5-slim AS build
 WORKDIR /src
 COPY package.json bun.lock ./
+COPY src/db/patches src/db/patches
 RUN bun install --frozen-lockfile
 COPY src src
 COPY sql sql

@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { connectDatabase, endDatabase } from "../db/connect.ts";
 import { migrate, migrationStatus } from "../db/migrate.ts";
 import { InputError } from "../errors.ts";
+import { createLog } from "../log.ts";
 import { createTenant, listTenants } from "../store/tenants.ts";
 import { createToken, listTokens, revokeToken } from "../store/tokens.ts";
 import type { Launch } from "./launch.ts";
@@ -12,7 +13,7 @@ import { EXIT, print, printJson, table } from "./terminal.ts";
 
 /** Runs `work` with a connection, and closes whatever was opened for it. */
 export async function withDatabase<T>(config: Config, launch: Launch, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const database = await openDatabase(config, launch);
+  const database = await openDatabase(config, launch, createLog(config.logLevel));
   const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice" });
   try {
     return await work(sql);

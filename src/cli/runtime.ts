@@ -41,11 +41,18 @@ export interface RuntimeOptions {
 export async function openDatabase(
   config: Config,
   launch: Pick<Launch, "spawnDatabase">,
+  log: Log,
 ): Promise<{ target: DatabaseTarget; stop(): Promise<void> }> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   if (config.database.url) return { target: { url: config.database.url }, stop: async () => {} };
   const { startEmbedded } = await import("../db/embedded/embedded.ts");
-  return startEmbedded({ dataDir: config.dataDir, spawnThread: launch.spawnDatabase });
+  return startEmbedded({
+    dataDir: config.dataDir,
+    spawnThread: launch.spawnDatabase,
+    onCrash: (error) => log.error({ err: error }, "the embedded database crashed and is started again"),
+    onGone: (error) => log.fatal({ err: error }, "the embedded database is gone; start again"),
+    onUpkeepError: (error) => log.warn({ err: error }, "upkeep of the embedded database failed"),
+  });
 }
 
 export async function startRuntime(
@@ -60,7 +67,7 @@ export async function startRuntime(
       await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
   };
   try {
-    const database = await openDatabase(config, launch);
+    const database = await openDatabase(config, launch, log);
     undo.push(database.stop);
     const sql = connectDatabase(database.target, { max: config.database.poolMax, applicationName: "sluice" });
     undo.push(() => endDatabase(sql));

@@ -1,6 +1,7 @@
 /** `sluice serve`: API and workers until SIGTERM or SIGINT; `--worker-only` leaves the API out. */
 import type { Config } from "../config.ts";
 import { InputError } from "../errors.ts";
+import { cleanSpool } from "../http/receive_upload.ts";
 import { startServer } from "../http/serve.ts";
 import type { Log } from "../log.ts";
 import { announceServer, withdrawServer } from "./api.ts";
@@ -8,6 +9,9 @@ import type { Launch } from "./launch.ts";
 import { ensureLocalToken } from "./local_token.ts";
 import { startRuntime } from "./runtime.ts";
 import { EXIT } from "./terminal.ts";
+
+/** Spooled uploads older than this were left behind by a crash. */
+const SPOOL_KEPT_MS = 3_600_000;
 
 export async function serve(
   options: { workerOnly: boolean },
@@ -24,6 +28,7 @@ export async function serve(
   const stopped = stopSignal(log);
   const runtime = await startRuntime(config, launch, log, { workers: true });
   try {
+    await cleanSpool(`${config.dataDir}/spool`, SPOOL_KEPT_MS);
     const server = options.workerOnly ? null : startServer(runtime.app, { ...config.http, log });
     if (server) {
       // Embedded mode has one user, so a tenant and a token are made for it; with a database of their own, operators make them.

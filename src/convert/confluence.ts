@@ -4,7 +4,7 @@
  * makes Markdown of them.
  */
 import { PermanentError } from "../errors.ts";
-import { pageToMarkdown } from "../markdown/from_html.ts";
+import { documentToMarkdown } from "../markdown/from_html.ts";
 import { decodeText } from "./charset.ts";
 import type { ConfluenceContext, ConvertedConfluence } from "./confluence/context.ts";
 import { storageRule } from "./confluence/elements.ts";
@@ -15,9 +15,8 @@ import { readXml } from "./confluence/read_xml.ts";
 import { isRendered, renderedRule } from "./confluence/rendered.ts";
 import { type Converter, type ConvertLimits, DEFAULT_LIMITS, type Warning } from "./converted.ts";
 
-/** Converts the bytes of a page; what only Confluence knows (names, addresses) stays a placeholder. */
+/** Converts the bytes of a page; what only Confluence knows (names, addresses) stays a placeholder. Pages may be blank. */
 export const convertConfluence: Converter = async (bytes, limits) => {
-  if (bytes.length === 0) throw new PermanentError("convert.empty", "The Confluence page has no bytes.");
   const { text, warnings } = decodePage(bytes);
   const converted = convertConfluenceText(text, {}, limits);
   converted.warnings.unshift(...warnings);
@@ -36,7 +35,7 @@ export function convertConfluenceText(
   const tree = readXml(xhtml, limits.nestingMax);
   const rendered = isRendered(xhtml);
   const page = new PageMapper(context, limits, rendered ? renderedRule : storageRule, tree.repaired);
-  const written = pageToMarkdown({ document: pageDocument(page.nodes(tree.nodes)), cut: tree.flattened });
+  const written = documentToMarkdown(pageDocument(page.nodes(tree.nodes)), { cut: tree.flattened });
   const markdown = insertLiterals(written.markdown, page.literals);
   if (markdown.length > limits.markdownCharsMax) {
     throw new PermanentError("convert.too_large", "The page's Markdown is longer than the limit.", {

@@ -38,11 +38,19 @@ export interface ConvertedDocument extends Converted {
 
 /** What a request is, with the warnings of recognition. Throws PermanentError for what the product does not read. */
 export function recognise(request: ConvertRequest): { format: Format; warnings: Warning[] } {
-  if (request.bytes.length === 0) throw new PermanentError("convert.empty", `${request.name} is empty`);
+  if (request.bytes.length === 0) {
+    // A wiki page without content is a page; any other file without bytes was never written.
+    if (isStorage(request)) return { format: "confluence", warnings: [] };
+    throw new PermanentError("convert.empty", `${request.name} is empty`);
+  }
   if (request.format) return { format: request.format, warnings: [] };
   const found = sniffFormat(request.bytes, request.name, request.mediaType);
   if ("format" in found) return found;
   throw new PermanentError(found.code, `${request.name} is ${found.unsupported}`, { detected: found.unsupported });
+}
+
+function isStorage({ format, name }: ConvertRequest): boolean {
+  return format === "confluence" || (format === undefined && /\.storage\.(?:xhtml|xml|html)$/i.test(name));
 }
 
 /**

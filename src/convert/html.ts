@@ -4,7 +4,7 @@
  */
 import type { HtmlDocument, HtmlElement, HtmlNode } from "@mixmark-io/domino";
 import { PermanentError } from "../errors.ts";
-import { pageToMarkdown, parseHtml } from "../markdown/from_html.ts";
+import { documentToMarkdown, parseHtml } from "../markdown/from_html.ts";
 import { declaredCharset, decodeText } from "./charset.ts";
 import type { Converted, Converter, ConvertLimits, MetadataValue } from "./converted.ts";
 import { isoDate } from "./iso_date.ts";
@@ -22,9 +22,12 @@ export const convertHtml: Converter = async (bytes, limits) => {
 
 /** Converts an HTML page that has been decoded already. Throws PermanentError `convert.too_large`. */
 export function convertHtmlText(html: string, limits: ConvertLimits): Converted {
-  const page = parseHtml(html.replace(/^\ufeff/, ""), Math.max(limits.nestingMax, 64));
-  const head = readHead(page.document);
-  const { markdown, warnings } = pageToMarkdown(page, head.base);
+  const { document, cut } = parseHtml(html.replace(/^\ufeff/, ""), Math.max(limits.nestingMax, 64));
+  const head = readHead(document);
+  const { markdown, warnings } = documentToMarkdown(
+    document,
+    head.base === undefined ? { cut } : { baseUrl: head.base, cut },
+  );
   if (markdown.length > limits.markdownCharsMax) {
     throw new PermanentError("convert.too_large", "The page's Markdown is longer than the limit.", {
       limit: limits.markdownCharsMax,

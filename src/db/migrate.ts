@@ -79,7 +79,9 @@ export async function migrate(sql: Sql): Promise<string[]> {
       await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
       await tx`CREATE TABLE IF NOT EXISTS schema_migrations (
         version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
-      const rows = await tx<AppliedRow[]>`SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version`;
+      const rows = await tx<
+        AppliedRow[]
+      >`SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version`;
       refuseForeign(rows);
       if (rows.some((row) => row.version === migration.version)) return false;
       await tx.unsafe(migration.text).simple();

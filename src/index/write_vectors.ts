@@ -62,7 +62,8 @@ export function vectorText(vector: Float32Array): string {
   let largest = 0;
   for (let i = 0; i < vector.length; i++) largest = Math.max(largest, Math.abs(vector[i]!));
   if (largest === 0) return `[${"0,".repeat(vector.length - 1)}0]`;
-  if (buffer.length < vector.length * COMPONENT_BYTES_MAX) buffer = Buffer.allocUnsafe(vector.length * COMPONENT_BYTES_MAX);
+  if (buffer.length < vector.length * COMPONENT_BYTES_MAX)
+    buffer = Buffer.allocUnsafe(vector.length * COMPONENT_BYTES_MAX);
   const exponent = Math.ceil(Math.log10(largest)) - DIGITS;
   const scale = 10 ** -exponent;
   const suffix = Buffer.from(`e${exponent}`);
@@ -79,7 +80,7 @@ export function vectorText(vector: Float32Array): string {
     for (let k = 0; k < suffix.length; k++) buffer[at++] = suffix[k]!;
   }
   buffer[at++] = CLOSE!;
-  return buffer.latin1Slice(0, at);
+  return buffer.toString("latin1", 0, at);
 }
 
 /** Appends a whole number from 1 to 10^DIGITS; returns the place after it. */

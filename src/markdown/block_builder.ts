@@ -203,9 +203,9 @@ export class BlockBuilder {
     this.flush();
     if (code.trim() === "") return;
     if (this.inCell || this.inHeading) {
-      for (const line of code.replace(/\n$/, "").split("\n")) {
+      for (const [index, line] of code.replace(/\n$/, "").split("\n").entries()) {
+        if (index > 0) this.lineBreak();
         if (line.trim() !== "") this.text(line, CODE);
-        this.lineBreak();
       }
       this.flush();
       return;

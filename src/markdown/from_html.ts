@@ -26,29 +26,27 @@ const NESTING_MAX = 512;
 
 /** Markdown of an HTML page or fragment, without a final line end; "" if a reader would see nothing. */
 export function htmlToMarkdown(html: string, options: HtmlOptions = {}): HtmlMarkdown {
-  return pageToMarkdown(parseHtml(html, options.nestingMax), options.baseUrl);
+  const { document, cut } = parseHtml(html, options.nestingMax);
+  return documentToMarkdown(document, { ...options, cut });
 }
 
-export interface ParsedPage {
-  document: HtmlDocument;
-  /** Whether tags nested too deep were taken out. */
-  cut: boolean;
-}
-
-/** Parses as browsers do. */
-export function parseHtml(html: string, nestingMax: number = NESTING_MAX): ParsedPage {
+/** Parses as browsers do; `cut` says whether tags nested too deep were taken out. */
+export function parseHtml(html: string, nestingMax: number = NESTING_MAX): { document: HtmlDocument; cut: boolean } {
   const limited = limitHtml(html, nestingMax);
   return { document: domino.createDocument(limited.html, true), cut: limited.cut };
 }
 
-/** Markdown of a parsed page; see HtmlOptions for `baseUrl`. */
-export function pageToMarkdown({ document, cut }: ParsedPage, baseUrl?: string): HtmlMarkdown {
+/** Markdown of a parsed page; `cut` as `parseHtml` said. */
+export function documentToMarkdown(
+  document: HtmlDocument,
+  options: HtmlOptions & { cut?: boolean } = {},
+): HtmlMarkdown {
   const body: HtmlNode = document.body ?? document.documentElement;
   const notes = findNotes(localLinks(body), (id) => document.getElementById(id));
-  const walk = new HtmlWalk(notes, baseUrl);
+  const walk = new HtmlWalk(notes, options.baseUrl);
   walk.run(body);
   for (const note of walk.noteBodies) walk.builder.root.append(note);
-  if (cut || walk.builder.flattened)
+  if (options.cut || walk.builder.flattened)
     walk.warn("nesting_flattened", "Elements nested too deep were reduced to their text.");
   return { markdown: writeMarkdown(walk.builder.root), warnings: walk.warnings };
 }

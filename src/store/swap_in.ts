@@ -16,9 +16,10 @@ const EMBED_GRACE_SECONDS = 120;
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   return sql.begin(async (tx) => {
     const tenantId = documents[0]!.tenantId;
-    const [held, newest] = await Promise.all([
+    const [held, newest, indexedAs] = await Promise.all([
       lockClaims(tx, tenantId, documents),
       upsertSources(tx, tenantId, documents),
+      currentConfigs(tx, tenantId, documents),
     ]);
     const states = documents.map((d): SwapResult["state"] => {
       if (!held.has(d.claim.itemId)) return "lost";
@@ -29,7 +30,9 @@ export async function swapIn(sql: Sql, documents: PreparedDocument[], model: str
     const current = documents.filter((_, i) => states[i] === "current");
     if (alive.length > 0) await insertVersions(tx, tenantId, alive);
     const toEmbed =
-      current.length > 0 ? await replaceDocuments(tx, tenantId, current, model) : new Map<string, string[]>();
+      current.length > 0
+        ? await replaceDocuments(tx, tenantId, current, model, indexedAs)
+        : new Map<string, string[]>();
     return documents.map((d, i) => ({
       state: states[i]!,
       chunkIdsToEmbed: states[i] === "current" ? (toEmbed.get(d.documentId) ?? []) : [],
@@ -64,6 +67,18 @@ async function upsertSources(
   return new Map(rows.map((row) => [row.source_id, row.current_item_id]));
 }
 
+/** The text-search configuration under which the documents are indexed now; documents that are new have none. */
+async function currentConfigs(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+): Promise<Map<string, string>> {
+  const rows = await tx<{ document_id: string; fts_config: string }[]>`
+    SELECT document_id, fts_config FROM documents
+    WHERE tenant_id = ${tenantId} AND document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])`;
+  return new Map(rows.map((row) => [row.document_id, row.fts_config]));
+}
+
 async function insertVersions(tx: TransactionSql, tenantId: string, d: PreparedDocument[]): Promise<void> {
   await tx`
     INSERT INTO source_versions (tenant_id, source_version_id, source_id, checksum, converter_version, s3_raw_uri, s3_markdown_uri, s3_manifest_uri,
@@ -86,6 +101,7 @@ async function replaceDocuments(
   tenantId: string,
   documents: PreparedDocument[],
   model: string,
+  indexedAs: Map<string, string>,
 ): Promise<Map<string, string[]>> {
   const [{ created, existing }, inserted] = await Promise.all([
     upsertDocuments(tx, tenantId, documents),
@@ -104,7 +120,11 @@ async function replaceDocuments(
     ),
     insertFts(
       tx,
-      fresh.map(({ document, chunk }) => ftsRow(document, chunk)),
+      documents.flatMap((d) => {
+        // In another language all of it is stemmed anew.
+        const all = (indexedAs.get(d.documentId) ?? d.ftsConfig) !== d.ftsConfig;
+        return d.chunks.filter((c) => all || inserted.has(c.chunkId)).map((c) => ftsRow(d, c));
+      }),
     ),
     deleteVanishedChunks(tx, tenantId, documents),
     replaceLinks(tx, tenantId, documents, created),
@@ -116,10 +136,13 @@ async function replaceDocuments(
     documents.filter((d) => existing.get(d.documentId)),
     model,
   );
-  for (const { document, chunk } of fresh) {
-    if (takenOver.has(chunk.chunkId) || existing.get(document.documentId)) continue;
-    toEmbed.set(document.documentId, [...(toEmbed.get(document.documentId) ?? []), chunk.chunkId]);
-  }
+  const without = fresh.filter(({ chunk }) => !takenOver.has(chunk.chunkId));
+  for (const [id, chunks] of Map.groupBy(without, ({ document }) => document.documentId))
+    if (!existing.get(id))
+      toEmbed.set(
+        id,
+        chunks.map(({ chunk }) => chunk.chunkId),
+      );
   await notePending(tx, tenantId, documents, toEmbed);
   return toEmbed;
 }

@@ -41,7 +41,7 @@ export class WorkerLoop {
   private readonly stopping = new AbortController();
   /** Aborts what still runs when the drain budget is spent. */
   private readonly handBack = new AbortController();
-  private readonly settle: Batcher<{ item: ClaimedItem; settlement: Settlement }, void>;
+  private readonly settle: Batcher<{ item: ClaimedItem; settlement: Settlement }, undefined>;
 
   constructor(
     private readonly context: IngestContext,
@@ -174,7 +174,7 @@ export class WorkerLoop {
     return settlement;
   }
 
-  private async settleBatch(inputs: { item: ClaimedItem; settlement: Settlement }[]): Promise<void[]> {
+  private async settleBatch(inputs: { item: ClaimedItem; settlement: Settlement }[]): Promise<undefined[]> {
     const { tenantId, jobId } = inputs[0]!.item;
     const settlements = inputs.map(({ settlement }) => settlement);
     for (let attempt = 1; ; attempt++) {

@@ -10,6 +10,9 @@ const SKIPPED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "convert.empty",
   "connector.gone",
 ]);
+/** Whoever sent a file wants it ingested: for an upload nothing of that is normal. */
+const isSkipped = (code: ErrorCode, item: ClaimedItem): boolean =>
+  SKIPPED.has(code) && item.sourceType !== "FILE_UPLOAD_OBJECT";
 
 /** A defect may be a fluke of the moment once; the second time it is in the document. */
 const BUG_ATTEMPTS_MAX = 2;
@@ -29,7 +32,7 @@ export function settlementOf(error: unknown, item: ClaimedItem, attemptsMax: num
   if (error instanceof SnoozeError)
     return { ...claim, ...why, outcome: "release", delayMs: Math.max(0, error.until.getTime() - Date.now()) };
   if (error instanceof SluiceError && error.fate === "permanent")
-    return { ...claim, ...why, outcome: SKIPPED.has(code) ? "skipped" : "failed" };
+    return { ...claim, ...why, outcome: isSkipped(code, item) ? "skipped" : "failed" };
   const max = error instanceof SluiceError ? attemptsMax : Math.min(attemptsMax, BUG_ATTEMPTS_MAX);
   if (item.attempt >= max) return { ...claim, ...why, outcome: "failed" };
   return { ...claim, ...why, outcome: "retry", delayMs: backoffMs(item.attempt, Math.random()) };

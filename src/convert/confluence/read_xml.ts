@@ -90,7 +90,10 @@ class TreeSink implements XmlSink {
   text(text: string): void {
     if (text === "") return;
     if (this.lenient && /\S/.test(text)) this.endResources();
-    this.content.push(text);
+    const { content } = this;
+    const last = content.length - 1;
+    if (typeof content[last] === "string") content[last] += text;
+    else content.push(text);
   }
 
   cdata(text: string): void {

@@ -28,6 +28,7 @@ const BASIC: ReadonlyMap<string, string> = new Map([
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 /** The end of a value that swallowed the start of another attribute, because its own quote was never closed. */
 const SWALLOWED = /[\s"'][\w:.-]+\s*=\s*$/;
+const NEXT_ATTRIBUTE = /\s[\w:.-]+\s*=\s*["']/;
 const RAW_ELEMENTS: ReadonlySet<string> = new Set(["script", "style"]);
 
 /** Resolves XML's and HTML's entities; unknown ones stay as written. */
@@ -197,11 +198,8 @@ class Scanner {
     const quote = source[at];
     if (quote === '"' || quote === "'") {
       const close = this.find(quote, at + 1);
-      const swallowed = close > 0 && this.swallowed(at + 1, close);
-      if (close > 0 && !swallowed) return { text: source.slice(at + 1, close), end: close + 1 };
-      this.faulty = true;
-      const end = this.find(">", at);
-      return end < 0 ? null : { text: source.slice(at + 1, end).replace(/\/$/, ""), end };
+      if (close > 0 && !this.swallowed(at + 1, close)) return { text: source.slice(at + 1, close), end: close + 1 };
+      return this.unclosed(at + 1);
     }
     this.faulty = true;
     let end = at;
@@ -209,11 +207,23 @@ class Scanner {
     return { text: source.slice(at, end), end };
   }
 
-  /** Whether a value holds other tags because its quote was not closed: no attribute says `>` before `<`. */
+  /** A value whose quote is never closed ends where the next attribute begins, or else with its tag. */
+  private unclosed(from: number): { text: string; end: number } | null {
+    this.faulty = true;
+    const end = this.find(">", from);
+    if (end < 0) return null;
+    const text = this.source.slice(from, end);
+    const next = NEXT_ATTRIBUTE.exec(text);
+    if (next) return { text: text.slice(0, next.index), end: from + next.index };
+    return { text: text.replace(/\s*\/?$/, ""), end };
+  }
+
+  /** Whether a value ends with another attribute's opening quote, or holds other tags: none says `>` before `<`. */
   private swallowed(from: number, close: number): boolean {
     const open = this.find("<", from);
-    if (open < 0 || open > close) return false;
-    if (this.find(">", from) < open) return true;
+    const holdsTags = open >= 0 && open < close;
+    if (holdsTags && this.find(">", from) < open) return true;
+    if (!holdsTags && /[\s/>?]/.test(this.source[close + 1] ?? " ")) return false;
     return SWALLOWED.test(this.source.slice(Math.max(from, close - 80), close));
   }
 

@@ -17,6 +17,11 @@ interface OpenField {
   hasResult: boolean;
 }
 
+/** Fields that may stand in each other; damaged files open fields without end. */
+const OPEN_MAX = 32;
+/** Fields whose instruction may hold whole paragraphs. */
+const LONG_INSTRUCTION = /^\s*(?:IF|ASK|FILLIN|SET|COMPARE|QUOTE)\b/i;
+
 export class FieldTracker {
   private readonly stack: OpenField[] = [];
 
@@ -34,6 +39,16 @@ export class FieldTracker {
     return null;
   }
 
+  /** A paragraph begins: an instruction that has not ended by now never will, and must not hide the rest of the text. */
+  beginParagraph(): void {
+    while (
+      this.stack.length > 0 &&
+      !this.stack.at(-1)!.inResult &&
+      !LONG_INSTRUCTION.test(this.stack.at(-1)!.instruction)
+    )
+      this.stack.pop();
+  }
+
   instruction(text: string): void {
     const top = this.stack.at(-1);
     if (top && !top.inResult) top.instruction += text;
@@ -48,6 +63,7 @@ export class FieldTracker {
   mark(element: XmlElement): string {
     const type = element.attributes["w:fldCharType"];
     if (type === "begin") {
+      if (this.stack.length >= OPEN_MAX) this.stack.shift();
       this.stack.push({
         instruction: "",
         inResult: false,

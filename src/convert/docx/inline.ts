@@ -45,6 +45,7 @@ export class InlineReader {
   /** Reads a paragraph's content. Returns the text boxes and other blocks that were anchored in it. */
   read(paragraph: XmlElement, writer: RunWriter): XmlElement[] {
     const boxes: XmlElement[] = [];
+    this.fields.beginParagraph();
     this.syncFieldLink(writer);
     this.children(paragraph, writer, boxes);
     if (this.fieldLinkOpen) writer.closeLink();

@@ -8,13 +8,15 @@ import type { Chunk } from "./rows.ts";
 /** Narrowest gutter, in font sizes. */
 const GUTTER = 0.8;
 /** Between texts as long as sentences, a gap of this width parts columns or pages, whatever their lines look like. */
-const WIDE_GUTTER = 2.5;
+const WIDE_GUTTER = 6;
 /** Letters of a line that is likely to be part of a sentence. */
 const SENTENCE = 18;
 /** Lines that must stand on each side of a gutter. */
 const LINES_MIN = 3;
 const DEPTH_MAX = 10;
 const CANDIDATES_MAX = 160;
+/** A page with more pieces than this is a map or a drawing; looking for columns in it would take too long. */
+const CHUNKS_MAX = 4_000;
 
 interface Split {
   above: Chunk[];
@@ -27,7 +29,8 @@ interface Split {
 /** Divides the chunks of a page into regions that are each read line by line, in reading order. */
 export function regionsOf(chunks: readonly Chunk[], rightward = false, depth = 0): Chunk[][] {
   if (chunks.length === 0) return [];
-  const split = depth < DEPTH_MAX && chunks.length >= LINES_MIN * 2 ? bestSplit(chunks) : undefined;
+  const split =
+    depth < DEPTH_MAX && chunks.length >= LINES_MIN * 2 && chunks.length <= CHUNKS_MAX ? bestSplit(chunks) : undefined;
   if (!split) return [[...chunks]];
   const sides = rightward ? [split.right, split.left] : [split.left, split.right];
   return [split.above, ...sides, split.below].flatMap((part) => regionsOf(part, rightward, depth + 1));

@@ -63,12 +63,13 @@ export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], ri
   const weight = weightOf(words);
   const share = (test: (word: Word) => boolean) => weightOf(words.filter(test)) / Math.max(1, weight);
   const spans = spansOf(words, links, rightward);
+  const text = spans.map((span) => span.text).join("");
   return {
     page,
     words,
     chunks,
     spans,
-    text: spans.map((span) => span.text).join(""),
+    text,
     x1: Math.min(...chunks.map((chunk) => chunk.x1)),
     x2: Math.max(...chunks.map((chunk) => chunk.x2)),
     y: main.y,
@@ -76,13 +77,16 @@ export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], ri
     bottom: main.bottom,
     size: main.size,
     bold: share((word) => word.font.bold) > 0.95,
-    mono: share((word) => word.font.mono) > 0.9,
+    // Fonts of Chinese and Japanese characters are all of one width.
+    mono: share((word) => word.font.mono) > 0.9 && !WIDE.test(text),
     italic: share((word) => word.font.italic) > 0.95,
     artifact: words.every((word) => word.artifact),
     tagged: 0,
     ...(main.table ? { table: main.table } : {}),
   };
 }
+
+const WIDE = /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/;
 
 function weightOf(words: readonly Word[]): number {
   return words.reduce((sum, word) => sum + word.parts.length, 0);

@@ -25,6 +25,7 @@ export interface Setting {
 }
 
 const NUMBERED = /^\d{1,2}(?:\.\d{1,3})+\.?\s+\p{Lu}/u;
+const UNSPACED = /^[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]/;
 const TERMINAL = /[.!?:;。！？…]["”’')\]]*$/u;
 
 export function leadingOf(regions: Iterable<readonly Line[]>): Leading {
@@ -120,7 +121,8 @@ function continuesText(current: Paragraph, above: Line, line: Line): boolean {
 function fits(above: Line, line: Line, right: number): boolean {
   const word = line.words[0];
   const room = right - above.x2;
-  const wanted = word ? word.x2 - word.x1 + line.size * 0.3 : 0;
+  // Chinese and Japanese lines may be broken behind any character.
+  const wanted = UNSPACED.test(line.text) ? line.size : word ? word.x2 - word.x1 + line.size * 0.3 : 0;
   if (room <= wanted + line.size * 0.5) return true;
   const width = right - Math.min(above.x1, line.x1);
   if (/^\p{Ll}/u.test(line.text) && !TERMINAL.test(above.text) && room < width * 0.45) return true;

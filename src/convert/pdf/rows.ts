@@ -65,7 +65,7 @@ export function rowsOf(words: readonly Word[]): Word[][] {
       const row = rows[index]!;
       const shared = Math.min(bottom, row.bottom) - Math.max(top, row.top);
       const share = shared / Math.min(bottom - top, row.bottom - row.top);
-      if (share > bestShare) {
+      if (share > bestShare && !isOverprinted(row, word)) {
         best = row;
         bestShare = share;
       }
@@ -79,6 +79,17 @@ export function rowsOf(words: readonly Word[]): Word[][] {
   }
   rows.sort((a, b) => a.y - b.y);
   return rows.map((row) => row.words.sort((a, b) => a.x1 - b.x1 || a.order - b.order));
+}
+
+/** A text of another size printed across a row, such as a stamp, is a row of its own. Raised and lowered signs are not. */
+function isOverprinted(row: { y: number; size: number; words: readonly Word[] }, word: Word): boolean {
+  const [small, large] = word.size < row.size ? [word.size, row.size] : [row.size, word.size];
+  if (small > large * 0.92 && Math.abs(row.y - word.y) < small * 0.12) return false;
+  return row.words.some((other) => {
+    if (Math.min(other.parts.length, word.parts.length) < 3) return false;
+    const shared = Math.min(other.x2, word.x2) - Math.max(other.x1, word.x1);
+    return shared > 0.4 * Math.min(other.x2 - other.x1, word.x2 - word.x1);
+  });
 }
 
 /** The chunks of a page, rows from top to bottom. */

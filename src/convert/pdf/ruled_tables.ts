@@ -119,16 +119,21 @@ export function cellOf(words: readonly Word[], links: readonly Link[], rightward
   return rowsOf(words).map((row) => spansOf(row, links, rightward));
 }
 
-/** Several rows in one: the first column and at least one more have many lines, on the same baselines. */
-function dividedRow(cells: readonly Word[][]): Word[][][] {
+/**
+ * Several rows in one: the first column and most others have many lines, on the same baselines. Where the grid has lines
+ * between other rows (`loose` is false), nearly all of at least three columns must have just as many lines.
+ */
+function dividedRow(cells: readonly Word[][], loose: boolean): Word[][][] {
   const baselines = cells.map((words) => rowsOf(words).map((row) => row[0]!.y));
-  const filled = baselines.filter((lines) => lines.length > 0);
   const first = baselines[0] ?? [];
-  if (filled.length < 2 || first.length < 3) return [[...cells]];
-  const aligned = (lines: readonly number[]) => lines.filter((y) => first.some((own) => Math.abs(own - y) < 2)).length;
   const others = baselines.slice(1).filter((lines) => lines.length > 0);
-  const agreeing = others.filter((lines) => lines.length >= first.length * 0.5 && aligned(lines) >= lines.length * 0.8);
-  if (agreeing.length < others.length * 0.7) return [[...cells]];
+  if (first.length < 3 || others.length < (loose ? 1 : 2)) return [[...cells]];
+  const aligned = (lines: readonly number[]) =>
+    lines.filter((y) => first.some((own) => Math.abs(own - y) < 2)).length >= lines.length * 0.8;
+  const agreeing = others.filter((lines) =>
+    loose ? lines.length >= first.length * 0.5 && aligned(lines) : lines.length === first.length && aligned(lines),
+  );
+  if (agreeing.length < others.length * (loose ? 0.7 : 0.85)) return [[...cells]];
   return first.map((y, index) => {
     const from = index === 0 ? -Infinity : y - 2;
     const to = index + 1 < first.length ? first[index + 1]! - 2 : Infinity;

@@ -34,7 +34,22 @@ export function inStrip(strip: Strip, x: number): boolean {
 /** Whether the lines, whose pieces fall into the columns, read like the rows of a table. */
 export function looksLikeTable(lines: readonly Line[], columns: readonly Strip[]): boolean {
   const pieces = lines.flatMap((line) => line.chunks);
-  return isFilled(lines, columns) && isSpaced(lines) && isWordy(pieces) && isAligned(pieces, columns, lines);
+  return (
+    !isNumberedText(lines, columns) &&
+    isFilled(lines, columns) &&
+    isSpaced(lines) &&
+    isWordy(pieces) &&
+    isAligned(pieces, columns, lines)
+  );
+}
+
+/** The numbered lines of a transcript: the first column counts the lines, the others are mostly empty. */
+function isNumberedText(lines: readonly Line[], columns: readonly Strip[]): boolean {
+  if (lines.length < 6) return false;
+  const numbers = lines.map((line) => Number(textOf(line.chunks[0]!)));
+  const counting = numbers.filter((number, index) => index > 0 && number === numbers[index - 1]! + 1).length;
+  const pieces = lines.reduce((sum, line) => sum + line.chunks.length, 0);
+  return counting >= lines.length * 0.6 && pieces < lines.length * columns.length * 0.75;
 }
 
 function isFilled(lines: readonly Line[], columns: readonly Strip[]): boolean {

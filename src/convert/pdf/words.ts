@@ -86,7 +86,7 @@ function continues(word: Word, glyph: Glyph): boolean {
   if (word.font !== glyph.font && (word.font.bold !== glyph.font.bold || word.font.mono !== glyph.font.mono))
     return false;
   if (Math.abs(glyph.size - size) > size * 0.05 || Math.abs(glyph.y - word.y) > BASELINE) return MARK.test(glyph.text);
-  if (word.mark !== glyph.mark || word.artifact !== glyph.artifact) return false;
+  if (word.artifact !== glyph.artifact) return false;
   const gap = glyph.x - word.x2;
   return gap < WORD_GAP * size && gap > -OVERLAP * size;
 }

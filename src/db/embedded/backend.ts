@@ -110,7 +110,7 @@ function startParameters(durable: boolean): string[] {
   ];
 }
 
-/** @param fresh the directory is empty: fill it from the template (scripts/pack_database_template.ts) */
+/** @param fresh the directory is empty: fill it from the template (pack_template.ts) */
 async function start(directory: string, fresh: boolean, options: BackendOptions): Promise<PGlite> {
   // PGlite opens extension bundles with fs.createReadStream, which does not know the paths inside a compiled binary.
   const scratch = mkdtempSync(join(tmpdir(), "sluice-vector-"));

@@ -3,11 +3,11 @@
  * takes seconds of CPU at the first start of every installation, unpacking its result takes a fraction of one.
  * To be run again after an update of @electric-sql/pglite:
  *
- *   bun scripts/pack_database_template.ts
+ *   bun src/db/embedded/pack_template.ts
  */
 import { PGlite } from "@electric-sql/pglite";
 
-const output = new URL("../src/db/embedded/template.tar.zst", import.meta.url);
+const output = new URL("./template.tar.zst", import.meta.url);
 const database = await PGlite.create();
 await database.exec("CHECKPOINT");
 const tar = new Uint8Array(await (await database.dumpDataDir("none")).arrayBuffer());
