@@ -45,9 +45,9 @@ export interface ConvertLimits {
 
 export const DEFAULT_LIMITS: ConvertLimits = {
   inflatedBytesMax: 256 * 1024 * 1024,
-  archiveEntriesMax: 10_000,
+  archiveEntriesMax: 65_536,
   pagesMax: 5_000,
-  nestingMax: 256,
+  nestingMax: 2048,
   markdownCharsMax: 64 * 1024 * 1024,
 };
 

@@ -5,6 +5,7 @@
  * something as a whole (`get_user_id`, `CVE-2024-1234`, `src/hash.ts`, `1.2.3`) are kept beside their words as lexemes
  * of their own, so that the exact name outranks its parts.
  */
+import { asciiText, isAscii } from "./ascii_words.ts";
 import { segmentForFts } from "./segment.ts";
 
 export interface FtsText {
@@ -18,9 +19,9 @@ export interface FtsText {
 
 /** Postgres refuses lexemes of 2 KB and tsvectors of 1 MB; this stays well below both for any text. */
 const MAX_TEXT_LENGTH = 65_536;
-const MAX_WORD_LENGTH = 255;
+export const MAX_WORD_LENGTH = 255;
 const MAX_NAME_LENGTH = 120;
-const MAX_NAMES = 256;
+export const MAX_NAMES = 256;
 
 /** Apostrophes separate, as the stop-word lists expect: "don't" is `don t`, "l'eau" is `l eau`. */
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
@@ -37,32 +38,40 @@ const HAS_HUMP = /\p{Ll}\p{Lu}/u;
 /** Splits `text` for indexing or searching. Scripts without spaces are segmented first. */
 export function ftsText(text: string, maxLength = MAX_TEXT_LENGTH): FtsText {
   const bounded = text.length > maxLength ? text.slice(0, maxLength) : text;
-  const plain = bounded.normalize("NFKC");
+  return isAscii(bounded) ? asciiText(bounded) : anyText(bounded.normalize("NFKC"));
+}
+
+function anyText(plain: string): FtsText {
   const names = collectNames(plain);
-  const spaced = segmentForFts(plain);
   const words: string[] = [];
-  for (const word of spaced.match(WORD) ?? []) {
+  for (const word of segmentForFts(plain).match(WORD) ?? []) {
     if (word.length > MAX_WORD_LENGTH) continue;
     words.push(word.toLowerCase());
-    if (word.length > 3 && HAS_HUMP.test(word)) {
-      for (const part of word.replace(HUMP, "$& ").split(" ")) if (part.length > 1) words.push(part.toLowerCase());
-    }
+    if (word.length > 3 && HAS_HUMP.test(word)) pushHumps(words, word);
   }
   return { words: words.join(" "), count: words.length, names };
+}
+
+export function pushHumps(words: string[], word: string): void {
+  for (const part of word.replace(HUMP, "$& ").split(" ")) if (part.length > 1) words.push(part.toLowerCase());
 }
 
 function collectNames(text: string): string[] {
   const names = new Set<string>();
   for (const compound of text.match(COMPOUND) ?? []) {
-    if (HYPHENATED_WORDS.test(compound)) continue;
-    addName(names, compound);
-    // The last part of a path and the names between its slashes are what people remember of it.
-    if (/[/\\:@#]/.test(compound))
-      for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
+    addCompound(names, compound);
     if (names.size >= MAX_NAMES) break;
   }
   for (const acronym of text.match(ACRONYM) ?? []) if (names.size < MAX_NAMES) names.add(acronym.toLowerCase());
   return [...names];
+}
+
+/** A whole name, and of a path its parts: the last one and what stands between the slashes is what people remember. */
+export function addCompound(names: Set<string>, compound: string): void {
+  if (HYPHENATED_WORDS.test(compound)) return;
+  addName(names, compound);
+  if (/[/\\:@#]/.test(compound))
+    for (const part of compound.split(/[/\\:@#]+/)) if (/[._\-+]/.test(part)) addName(names, part);
 }
 
 function addName(names: Set<string>, name: string): void {

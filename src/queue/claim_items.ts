@@ -89,6 +89,9 @@ export async function claimItems(sql: Sql, request: ClaimRequest): Promise<Claim
     FROM claimed c CROSS JOIN job
     LEFT JOIN source_sync_state s ON s.tenant_id = c.tenant_id AND s.source_type = c.source_type AND s.external_ref = c.external_ref
       AND s.last_status IN ('ingested', 'unchanged')
+      -- What an earlier attempt of this very item swapped in may lack vectors and manifest: it is no reason to skip them.
+      AND NOT EXISTS (SELECT 1 FROM sources own
+        WHERE own.tenant_id = c.tenant_id AND own.source_id = c.source_id AND own.current_item_id = c.item_id)
     ORDER BY c.item_id`;
   return rows.map((row) => ({
     tenantId: row.tenant_id,

@@ -268,7 +268,7 @@ describe("bad files", () => {
   test("too many entries, too deep nesting and too much Markdown are refused", async () => {
     const files = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`x/${index}`, ""]));
     expect(await refused(docxOf({ ...small, files }), { archiveEntriesMax: 20 })).toBe("convert.too_large");
-    const nested = `${"<w:tbl><w:tr><w:tc>".repeat(100)}${p("x")}${"</w:tc></w:tr></w:tbl>".repeat(100)}`;
+    const nested = `${"<w:tbl><w:tr><w:tc>".repeat(1000)}${p("x")}${"</w:tc></w:tr></w:tbl>".repeat(1000)}`;
     expect(await refused(docxOf({ body: nested }))).toBe("convert.too_large");
     expect(await refused(docxOf({ body: p("abcdef") }), { markdownCharsMax: 5 })).toBe("convert.too_large");
   });

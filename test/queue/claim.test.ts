@@ -1,7 +1,9 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
 import { claimItems } from "../../src/queue/claim_items.ts";
+import { swapIn } from "../../src/store/swap_in.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
+import { claimFor, prepared, sha256 } from "../support/documents.ts";
 import { itemRows, jobWithItems } from "../support/queue.ts";
 
 let sql: Sql;
@@ -93,4 +95,14 @@ test("the claim uses the small index of waiting rows, whatever else the table ho
   const text = plan.map((row) => row["QUERY PLAN"]).join("\n");
   expect(text).toContain("ingest_items_ready");
   expect(text).not.toContain("Seq Scan");
+});
+
+test("the checksum of the last version comes with the claim, unless this very item had swapped that version in", async () => {
+  const tenant = await newTenant(sql);
+  const [first] = await claimFor(sql, tenant, ["file:///a"]);
+  await swapIn(sql, [prepared(first!, "text")], "m");
+  await sql`UPDATE ingest_items SET item_status = 'queued', run_lease = NULL, leased_until = NULL`;
+  expect((await claim(1))[0]).toMatchObject({ itemId: first!.itemId, lastChecksum: null });
+  const [next] = await claimFor(sql, tenant, ["file:///a"]);
+  expect(next?.lastChecksum).toBe(sha256("text"));
 });

@@ -22,7 +22,7 @@ type Part = { code: Line[] } | { table: Table } | { paragraph: Paragraph };
 export function blocksOf(regions: readonly (readonly Line[])[], outline: Outline): Block[] {
   const all = regions.flat();
   const vocabulary = vocabularyOf(all);
-  const bodySize = bodySizeOf(all);
+  const bodySize = bodySizeOf(regions);
   const setting = { leading: leadingOf(regions), bodySize };
   const monoShare = all.filter((line) => line.mono).length / Math.max(1, all.length);
   const parts: Part[] = [];
@@ -67,11 +67,12 @@ const OPEN_END = /[\p{L}\p{N},\-\u00ad\u2010–—)"”’'\]]$/u;
 /** Appends the first paragraph of a region to the one that it goes on from, if there is one; says whether it did. */
 function goesOn(parts: readonly Part[], paragraph: Paragraph, bodySize: number): boolean {
   const start = paragraph.lines[0]!;
-  if (paragraph.marker || !/^[\p{Ll}\p{Lo}("“]/u.test(start.text)) return false;
+  if (paragraph.marker || start.aside || !/^[\p{Ll}\p{Lo}("“]/u.test(start.text)) return false;
   for (let index = parts.length - 1; index >= Math.max(0, parts.length - 6); index--) {
     const part = parts[index]!;
     if (!("paragraph" in part)) return false;
     const end = part.paragraph.lines.at(-1)!;
+    if (end.aside) continue;
     // Footnotes and captions at the foot of a column stand between the two halves.
     if (end.size < bodySize * 0.93 && start.size >= bodySize * 0.93) continue;
     if (Math.abs(end.size - start.size) > 0.6 || end.bold !== start.bold || !OPEN_END.test(end.text)) return false;

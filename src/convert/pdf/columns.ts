@@ -3,7 +3,7 @@
  * both sides. The page is split at the best gutter into what is above, left, right and below, and each part again.
  * Strips between the cells of a table are no gutters: there, short texts stand side by side on the same baselines.
  */
-import type { Chunk } from "./rows.ts";
+import { type Chunk, chunkOf } from "./rows.ts";
 
 /** Narrowest gutter, in font sizes. */
 const GUTTER = 0.8;
@@ -13,8 +13,12 @@ const WIDE_GUTTER = 6;
 const SENTENCE = 18;
 /** Lines that must stand on each side of a gutter. */
 const LINES_MIN = 3;
+/** Score of a gutter so long that what seems to cross it is looked at again, the least gap there, and how often. */
+const LONG_GUTTER = 10;
+const NARROW_GUTTER = 0.45;
+const ENDS_MAX = 30;
 const DEPTH_MAX = 10;
-const CANDIDATES_MAX = 160;
+const CANDIDATES_MAX = 240;
 /** A page with more pieces than this is a map or a drawing; looking for columns in it would take too long. */
 const CHUNKS_MAX = 4_000;
 
@@ -24,6 +28,11 @@ interface Split {
   right: Chunk[];
   below: Chunk[];
   score: number;
+  /** Middle of the gutter, and a height at which it is free. */
+  x: number;
+  y: number;
+  /** What ends the gutter above and below. */
+  ends: Chunk[];
 }
 
 /** Divides the chunks of a page into regions that are each read line by line, in reading order. */
@@ -36,13 +45,45 @@ export function regionsOf(chunks: readonly Chunk[], rightward = false, depth = 0
   return [split.above, ...sides, split.below].flatMap((part) => regionsOf(part, rightward, depth + 1));
 }
 
-function bestSplit(chunks: readonly Chunk[]): Split | undefined {
+function bestSplit(unsorted: readonly Chunk[]): Split | undefined {
+  const chunks = [...unsorted].sort((a, b) => a.y - b.y);
   const em = median(chunks.map((chunk) => chunk.size));
   let best: Split | undefined;
   for (const [x, y] of candidates(chunks, em)) {
-    best = splitAt(chunks, x, y, em, best?.score ?? 0) ?? best;
+    best = splitAt(chunks, x, y, em, best?.score ?? 0, NONE) ?? best;
   }
-  return best;
+  return best && best.score >= LONG_GUTTER ? lengthened(best, chunks, em) : best;
+}
+
+const NONE: ReadonlySet<Chunk> = new Set();
+
+/** A caption may reach over the gutter until hardly a gap is left. Beside a long gutter, that gap is still the gutter. */
+function lengthened(split: Split, chunks: readonly Chunk[], em: number): Split {
+  const halves = new Set<Chunk>();
+  let longest = split;
+  let pieces = chunks;
+  for (let count = 0; count < ENDS_MAX; count++) {
+    const parted = longest.ends
+      .map((end) => ({ end, parts: dividedAt(end, longest.x, em) }))
+      .find(({ parts }) => parts);
+    if (!parted?.parts) return longest;
+    for (const part of parted.parts) halves.add(part);
+    pieces = pieces.flatMap((chunk) => (chunk === parted.end ? parted.parts! : [chunk]));
+    const next = splitAt(pieces, longest.x, longest.y, em, 0, halves);
+    if (!next || next.score <= longest.score) return longest;
+    longest = next;
+  }
+  return longest;
+}
+
+/** The two halves of a piece that has a gap at x, narrower than a gutter but wider than a blank. */
+function dividedAt(chunk: Chunk, x: number, em: number): Chunk[] | undefined {
+  for (let index = 1; index < chunk.words.length; index++) {
+    const [left, right] = [chunk.words[index - 1]!, chunk.words[index]!];
+    if (right.x1 - left.x2 < em * NARROW_GUTTER || Math.abs((left.x2 + right.x1) / 2 - x) > em * GUTTER) continue;
+    return [chunkOf(chunk.words.slice(0, index)), chunkOf(chunk.words.slice(index))];
+  }
+  return undefined;
 }
 
 /** Middles of gaps between neighbours, one for each place. */
@@ -56,7 +97,7 @@ function candidates(chunks: readonly Chunk[], em: number): [number, number][] {
     if (!right) continue;
     // Both edges of a gap: the wide gap behind a short line reaches far beyond the gutter.
     for (const x of [right.x1 - (GUTTER * em) / 2, (chunk.x2 + right.x1) / 2]) {
-      const key = `${Math.round((x / em) * 2)} ${Math.round(chunk.y / (em * 8))}`;
+      const key = `${Math.round((x / em) * 6)} ${Math.round(chunk.y / (em * 12))}`;
       if (!found.has(key)) found.set(key, [x, chunk.y]);
     }
     if (found.size >= CANDIDATES_MAX) break;
@@ -65,25 +106,35 @@ function candidates(chunks: readonly Chunk[], em: number): [number, number][] {
 }
 
 /**
- * Splits at the strip around x as far up and down from y as nothing crosses it; undefined if that makes no columns, or
+ * Splits `chunks`, sorted by height, at the strip around x as far up and down from y as nothing crosses it; undefined if that makes no columns, or
  * none that score better than `least`.
  */
-function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number, least: number): Split | undefined {
+function splitAt(
+  chunks: readonly Chunk[],
+  x: number,
+  y: number,
+  em: number,
+  least: number,
+  halves: ReadonlySet<Chunk>,
+): Split | undefined {
   const from = x - (GUTTER * em) / 2 + 0.01;
   const to = x + (GUTTER * em) / 2 - 0.01;
-  let top = -Infinity;
-  let bottom = Infinity;
-  for (const chunk of chunks) {
-    if (chunk.x1 >= to || chunk.x2 <= from) continue;
-    if (chunk.y <= y) top = Math.max(top, chunk.y);
-    else bottom = Math.min(bottom, chunk.y);
-  }
+  const crosses = (chunk: Chunk) => chunk.x1 < to && chunk.x2 > from && !halves.has(chunk);
+  let start = 0;
+  while (start < chunks.length && chunks[start]!.y <= y) start++;
+  let end = start;
+  while (end < chunks.length && !crosses(chunks[end]!)) end++;
+  while (start > 0 && !crosses(chunks[start - 1]!)) start--;
+  const above = chunks[start - 1];
+  const below = chunks[end];
   const left: Chunk[] = [];
   const right: Chunk[] = [];
-  for (const chunk of chunks) {
-    if (chunk.y <= top || chunk.y >= bottom) continue;
-    if (chunk.x2 <= from + 0.02) left.push(chunk);
-    else if (chunk.x1 >= to - 0.02) right.push(chunk);
+  for (let index = start; index < end; index++) {
+    const chunk = chunks[index]!;
+    // What stands beside the end of the gutter belongs to what ends it.
+    if ((above && chunk.y <= above.y) || (below && chunk.y >= below.y)) continue;
+    if ((chunk.x1 + chunk.x2) / 2 < x) left.push(chunk);
+    else right.push(chunk);
   }
   if (scoreOf(left.length, right.length) <= least || Math.min(left.length, right.length) < LINES_MIN) return undefined;
   trim(left, right, em);
@@ -94,10 +145,18 @@ function splitAt(chunks: readonly Chunk[], x: number, y: number, em: number, lea
   if (looksTabular(leftLines, rightLines, em)) return undefined;
   const inside = new Set([...left, ...right]);
   const middle = Math.max(...left.map((chunk) => chunk.y), ...right.map((chunk) => chunk.y));
-  const above: Chunk[] = [];
-  const below: Chunk[] = [];
-  for (const chunk of chunks) if (!inside.has(chunk)) (chunk.y < middle ? above : below).push(chunk);
-  return { above, left, right, below, score };
+  const rest: Split = {
+    above: [],
+    left,
+    right,
+    below: [],
+    score,
+    x,
+    y,
+    ends: [above, below].filter((end) => end !== undefined),
+  };
+  for (const chunk of chunks) if (!inside.has(chunk)) (chunk.y < middle ? rest.above : rest.below).push(chunk);
+  return rest;
 }
 
 /** Long gutters first, then those with more text beside them. */

@@ -16,18 +16,30 @@ const NUMBERED =
   /^(?:(?:chapter|section|part|appendix|kapitel|annex|article)\s+)?(?:\d{1,2}|[A-Z]|[IVX]{1,5})(?:\.\d{1,3}){0,5}\.?\s+\p{Lu}/u;
 const SENTENCE_END = /[.!;,]$/;
 
-/** The font size in which most characters of the document are set. */
-export function bodySizeOf(lines: Iterable<Line>): number {
-  const counts = new Map<number, number>();
-  for (const line of lines) {
-    const key = Math.round(line.size * 2) / 2;
-    counts.set(key, (counts.get(key) ?? 0) + (line.table ? lengthOf(line.table) : line.text.length));
+/**
+ * The font size of running text: of lines that fill their region, where there are enough of them, else of everything.
+ * Tables alone may hold more text than the paragraphs between them.
+ */
+export function bodySizeOf(regions: readonly (readonly Line[])[]): number {
+  const running = new Map<number, number>();
+  const all = new Map<number, number>();
+  for (const region of regions) {
+    const width = Math.max(...region.map((line) => line.x2)) - Math.min(...region.map((line) => line.x1));
+    for (const line of region) {
+      const weight = line.table ? lengthOf(line.table) : line.text.length;
+      const key = Math.round(line.size * 2) / 2;
+      all.set(key, (all.get(key) ?? 0) + weight);
+      const fills = !line.table && line.x2 - line.x1 > Math.max(width * 0.75, line.size * 15);
+      if (fills) running.set(key, (running.get(key) ?? 0) + weight);
+    }
   }
-  let best = 10;
-  let most = 0;
-  for (const [size, count] of counts) if (count > most) [best, most] = [size, count];
-  return best;
+  const total = (counts: Map<number, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const counts = total(running) > RUNNING_CHARS || total(running) > total(all) * 0.2 ? running : all;
+  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [10, 0])[0];
 }
+
+/** Characters of running text that say enough about its size. */
+const RUNNING_CHARS = 600;
 
 function lengthOf(table: Table): number {
   return table.rows.flat(3).reduce((sum, span) => sum + span.text.length, 0);
@@ -65,7 +77,7 @@ interface Style {
 /** The style of a paragraph that looks like a heading; undefined if it does not. */
 function styleOf(paragraph: Paragraph, text: string, rules: HeadingRules): Style | undefined {
   const { lines } = paragraph;
-  if (lines.length > LINES_MAX || text.length > CHARS_MAX || !/\p{L}/u.test(text)) return undefined;
+  if (lines[0]!.aside || lines.length > LINES_MAX || text.length > CHARS_MAX || !/\p{L}/u.test(text)) return undefined;
   const style = { size: Math.round(paragraph.size), bold: lines.every((line) => line.bold) };
   if (rules.outline.has(outlineKey(text))) return style;
   if (lines.every((line) => line.mono)) return undefined;

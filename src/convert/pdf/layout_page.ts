@@ -26,7 +26,8 @@ export function layoutPage(page: PageContent): LaidOutPage {
   const regions: Line[][] = [];
   let size = { width: page.width, height: page.height };
   for (const [index, quadrant] of quadrants.entries()) {
-    regions.push(...layoutGlyphs(byQuadrant.get(quadrant)!, quadrant, page));
+    const own = layoutGlyphs(byQuadrant.get(quadrant)!, quadrant, page);
+    regions.push(...(index === 0 ? own : own.map((lines) => lines.map((line) => ({ ...line, aside: true })))));
     if (index === 0 && quadrant % 2 === 1) size = { width: page.height, height: page.width };
   }
   return { ...size, regions };

@@ -22,11 +22,15 @@ export interface Line {
   size: number;
   /** All letters are bold. */
   bold: boolean;
+  /** Share of letters that are bold. */
+  boldness: number;
   /** All letters are of one width. */
   mono: boolean;
   italic: boolean;
   /** The producer marked it as page decoration. */
   artifact: boolean;
+  /** It runs in another direction than the page, like a stamp on the margin. */
+  aside: boolean;
   /** Level of the heading as which all of it is tagged, or 0. */
   tagged: number;
   /** A line that is a table as a whole has no words. */
@@ -62,6 +66,7 @@ export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], ri
   const main = chunks.reduce((best, chunk) => (weightOf(chunk.words) > weightOf(best.words) ? chunk : best));
   const weight = weightOf(words);
   const share = (test: (word: Word) => boolean) => weightOf(words.filter(test)) / Math.max(1, weight);
+  const boldness = share((word) => word.font.bold);
   const spans = spansOf(words, links, rightward);
   const text = spans.map((span) => span.text).join("");
   return {
@@ -76,11 +81,13 @@ export function lineOf(chunks: Chunk[], page: number, links: readonly Link[], ri
     top: main.top,
     bottom: main.bottom,
     size: main.size,
-    bold: share((word) => word.font.bold) > 0.95,
+    bold: boldness > 0.95,
+    boldness,
     // Fonts of Chinese and Japanese characters are all of one width.
     mono: share((word) => word.font.mono) > 0.9 && !WIDE.test(text),
     italic: share((word) => word.font.italic) > 0.95,
     artifact: words.every((word) => word.artifact),
+    aside: false,
     tagged: 0,
     ...(main.table ? { table: main.table } : {}),
   };

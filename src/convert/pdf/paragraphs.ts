@@ -74,7 +74,7 @@ function continues(current: Paragraph, above: Line, line: Line, marker: Marker |
   const delta = line.y - above.y;
   const typical = setting.leading(line.size);
   if (delta <= 0 || delta > Math.max(typical * 1.28, typical + size * 0.22)) return false;
-  if (above.mono !== line.mono || above.bold !== line.bold) return false;
+  if (above.mono !== line.mono || Math.abs(above.boldness - line.boldness) > 0.6) return false;
   if (marker && startsItem(current, line, marker)) return false;
   if (current.marker) return continuesItem(current, above, line);
   if (line.bold && NUMBERED.test(line.text)) return false;

@@ -85,7 +85,7 @@ function tableOf(grid: Grid, words: readonly Word[], links: readonly Link[], rig
       const cell = row * columns + column;
       return grid.owner[cell] === cell ? (cells.get(cell) ?? []) : [];
     });
-    for (const part of grid.ys.length <= UNDIVIDED_ROWS ? dividedRow(own) : [own])
+    for (const part of dividedRow(own, grid.ys.length <= UNDIVIDED_ROWS))
       rows.push(part.map((cell) => cellOf(cell, links, rightward)));
   }
   const kept = withoutEmpty(rows);
