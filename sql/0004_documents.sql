@@ -81,7 +81,9 @@ CREATE TABLE chunk_fts (
   PRIMARY KEY (tenant_id, chunk_id),
   FOREIGN KEY (tenant_id, chunk_id) REFERENCES chunks ON DELETE CASCADE
 );
-CREATE INDEX chunk_fts_words ON chunk_fts USING gin (tsv);
+-- New words wait in a list of up to 16 MB and are merged when a job ends (index/settle_index.ts): merging while documents
+-- pour in costs several times as much.
+CREATE INDEX chunk_fts_words ON chunk_fts USING gin (tsv) WITH (gin_pending_list_limit = 16384);
 
 CREATE TABLE document_links (
   tenant_id            uuid NOT NULL,

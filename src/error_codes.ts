@@ -44,6 +44,12 @@ export const CODES = {
   ),
   "connector.too_large": code(413, "Raise UPLOAD_MAX_BYTES or split the document."),
   "connector.forbidden": code(403, "Correct the connection's credentials or their rights."),
+  "connector.address_refused": code(
+    403,
+    "The address lies in a private network: the operator can allow such connections with CONFLUENCE_ALLOW_PRIVATE_NETWORK=true.",
+  ),
+  "connector.excluded": code(422, "The connection's settings leave this source out; change them if it is wanted."),
+  "connector.rate_limited": code(503, "The source limits the rate; it is tried again at the time it named."),
   "connector.refused": code(502, "The source refused the request; correct the connection."),
   "connector.unavailable": code(503, "The source did not answer; it is tried again by itself."),
   "connector.not_available": code(

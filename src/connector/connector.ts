@@ -4,7 +4,7 @@
  * them to the same behaviour. The rule that matters most: a listing is complete only when the connector can prove it,
  * since whatever a complete listing lacks will be deleted.
  */
-import type { MetadataValue } from "../convert/converted.ts";
+import type { Format, MetadataValue } from "../convert/converted.ts";
 import type { ErrorData } from "../errors.ts";
 
 export const SOURCE_TYPES = [
@@ -67,12 +67,19 @@ export interface Listing {
   pages: AsyncIterable<DescriptorPage>;
   /** To be asked after the last page; before it, or after a throw, it says incomplete. */
   outcome(): ListOutcome;
+  /**
+   * Of external refs that the complete listing lacked, those that exist and belong to the connection nevertheless. For
+   * sources whose lists may lose rows; what it returns is not deleted.
+   */
+  confirmMissing?(missing: readonly string[], signal: AbortSignal): Promise<Set<string>>;
 }
 
 export interface ListContext {
   signal: AbortSignal;
   /** Descriptors in a page, about. */
   pageSize?: number;
+  /** Only these of the connector's types; without it, all of them. */
+  sourceTypes?: readonly SourceType[];
 }
 
 export interface FetchContext {
@@ -87,6 +94,8 @@ export interface Fetched {
   /** As in the descriptor, unless the source knows better by now. */
   name: string;
   mediaType: string | null;
+  /** What the bytes are, where the source answers for it; without it, they are looked at. */
+  format?: Format;
   title?: string | null;
   url?: string | null;
   modifiedAt?: string | null;
@@ -94,6 +103,24 @@ export interface Fetched {
   metadata?: JsonObject;
   /** Set when the raw bytes already lie in the object store (uploads), so that they are not stored twice. */
   rawUri?: string;
+  /** Other refs by which links may call this source, of its own source type. */
+  aliases?: string[];
+  /** External refs of the sources (of the same type) whose content is part of this one. */
+  dependsOn?: string[];
+}
+
+/** One thing that was tried, in words for the person who set the connection up. */
+export interface ConnectionCheck {
+  name: string;
+  ok: boolean;
+  message: string;
+  /** Error code, when it is not ok. */
+  code?: string;
+}
+
+export interface ConnectionTest {
+  ok: boolean;
+  checks: ConnectionCheck[];
 }
 
 export interface Connector {
@@ -106,6 +133,8 @@ export interface Connector {
   list(context: ListContext): Listing;
   /** Throws PermanentError `connector.gone`, `connector.too_large`, `connector.forbidden`; TransientError, SnoozeError. */
   fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched>;
+  /** Tries what a sync would need, without reading content. */
+  test?(signal: AbortSignal): Promise<ConnectionTest>;
   /** Releases sockets and timers. */
   close?(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { InputError } from "../errors.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { S3Access } from "../store/s3_client.ts";
 import { BucketConnector } from "./bucket.ts";
+import { ConfluenceConnector, type ConfluenceEnvironment } from "./confluence/connector.ts";
 import { type Connection, type Connector, type JsonObject, SOURCE_TYPES, type SourceType } from "./connector.ts";
 import { DirectoryConnector } from "./directory.ts";
 import { UploadConnector } from "./upload.ts";
@@ -22,6 +23,7 @@ export interface ConnectorEnvironment {
   s3?: S3Access | undefined;
   /** The object store's own buckets: never a source, since they hold every tenant's versions. */
   reservedBuckets?: readonly string[];
+  confluence?: ConfluenceEnvironment;
 }
 
 export class ConnectorRegistry {
@@ -82,9 +84,13 @@ export function validateConnectionConfig(
 
 /** The source types that are reached through connections. */
 function withConnections(environment: Omit<ConnectorEnvironment, "objects">): ConnectorRegistry {
+  const confluence: ConnectorFactory = (connection) =>
+    new ConfluenceConnector(connection, environment.confluence ?? {});
   return new ConnectorRegistry()
     .register("FILE_CATALOG_OBJECT", "directory", (connection) => new DirectoryConnector(connection, environment))
-    .register("FILE_CATALOG_OBJECT", "s3", (connection) => new BucketConnector(connection, environment));
+    .register("FILE_CATALOG_OBJECT", "s3", (connection) => new BucketConnector(connection, environment))
+    .register("CONFLUENCE_PAGE", "confluence", confluence)
+    .register("CONFLUENCE_ATTACHMENT", "confluence", confluence);
 }
 
 /** Narrows a string of a request. Throws InputError `connector.unknown_source_type`. */

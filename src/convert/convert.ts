@@ -27,7 +27,7 @@ export interface ConvertRequest {
   name: string;
   mediaType?: string | null;
   /** Skips recognition. */
-  format?: Format;
+  format?: Format | undefined;
   limits?: ConvertLimits;
 }
 
@@ -102,6 +102,8 @@ async function loadConverter(format: Format, name: string): Promise<Converter> {
       return (await import("./html.ts")).convertHtml;
     case "confluence":
       return (await import("./confluence.ts")).convertConfluence;
+    case "confluence_page":
+      return (await import("./confluence_page.ts")).convertConfluencePage;
     case "docx":
       return (await import("./docx.ts")).convertDocx;
     case "pdf":

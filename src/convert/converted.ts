@@ -60,6 +60,8 @@ export const FORMATS = {
   text: { mediaType: "text/plain", isolated: false },
   html: { mediaType: "text/html", isolated: false },
   confluence: { mediaType: "application/vnd.confluence.storage+xml", isolated: false },
+  /** A page as the connector stores it: storage format with everything around it, see confluence/page_payload.ts. */
+  confluence_page: { mediaType: "application/vnd.sluice.confluence-page+json", isolated: false },
   docx: { mediaType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", isolated: true },
   pdf: { mediaType: "application/pdf", isolated: true },
 } as const satisfies Record<string, { mediaType: string; isolated: boolean }>;

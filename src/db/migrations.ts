@@ -7,6 +7,7 @@ import sql0002 from "../../sql/0002_queue.sql" with { type: "text" };
 import sql0003 from "../../sql/0003_sources.sql" with { type: "text" };
 import sql0004 from "../../sql/0004_documents.sql" with { type: "text" };
 import sql0005 from "../../sql/0005_lexical_statistics.sql" with { type: "text" };
+import sql0006 from "../../sql/0006_confluence.sql" with { type: "text" };
 
 export interface Migration {
   version: number;
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: "0003_sources", text: sql0003 },
   { version: 4, name: "0004_documents", text: sql0004 },
   { version: 5, name: "0005_lexical_statistics", text: sql0005 },
+  { version: 6, name: "0006_confluence", text: sql0006 },
 ];
 
 /** The schema this binary works with. */

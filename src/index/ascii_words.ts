@@ -50,7 +50,7 @@ export function asciiText(text: string): FtsText {
     start = end;
   }
   for (const acronym of acronyms) if (names.size < MAX_NAMES) names.add(acronym);
-  return { words: words.join(" "), count: words.length, names: [...names] };
+  return { words, count: words.length, names: [...names] };
 }
 
 /** A run of letters and digits: where it ends, whether a capital follows a small letter, whether all are capitals. */

@@ -79,7 +79,7 @@ export async function planQuery(sql: Sql | TransactionSql, tenantId: string, que
 /** Distinct words and names in order; names that are single words already are left out. */
 function queryWords(query: string): { words: string[]; names: string[] } {
   const text = ftsText(query, 8_192);
-  const words = [...new Set(text.words.split(" ").filter(Boolean))].slice(0, MAX_WORDS);
+  const words = [...new Set(text.words)].slice(0, MAX_WORDS);
   return { words, names: text.names.slice(0, MAX_NAMES) };
 }
 

@@ -9,8 +9,8 @@ import { asciiText, isAscii } from "./ascii_words.ts";
 import { segmentForFts } from "./segment.ts";
 
 export interface FtsText {
-  /** Lower-case words separated by single spaces, for `to_tsvector`. */
-  words: string;
+  /** Lower-case words in the order of the text, letters and digits only. */
+  words: string[];
   /** How many words that is. */
   count: number;
   /** Whole names, lower-case, without repetition, for `array_to_tsvector`. Never longer than MAX_NAME_LENGTH. */
@@ -49,7 +49,7 @@ function anyText(plain: string): FtsText {
     words.push(word.toLowerCase());
     if (word.length > 3 && HAS_HUMP.test(word)) pushHumps(words, word);
   }
-  return { words: words.join(" "), count: words.length, names };
+  return { words, count: words.length, names };
 }
 
 export function pushHumps(words: string[], word: string): void {

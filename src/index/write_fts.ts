@@ -1,9 +1,11 @@
 /**
- * Writes the full-text rows of chunks: one statement for any number of chunks, inside the caller's transaction. Title,
+ * Writes the full-text rows of chunks: one statement for any number of them, inside the caller's transaction. Title,
  * path and text are weighted A, B and C; whole names (identifiers, versions, file names) follow without position, which
  * Postgres ranks as weight D. No text may fail a row: what Postgres would refuse is shortened or left out beforehand.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { joinTexts } from "../db/text_array.ts";
+import { type Lexemes, lexemesOf, usableConfig } from "./lexemes.ts";
 import { type FtsText, ftsText } from "./words.ts";
 
 export interface FtsRow {
@@ -17,54 +19,87 @@ export interface FtsRow {
 }
 
 const MAX_HEADING_LENGTH = 2_000;
+/** Postgres keeps no position beyond this one. */
+const POSITION_MAX = 16_383;
 
-/** Names of the text-search configurations that this server has, such as `english`. */
-export async function availableConfigs(sql: Sql | TransactionSql): Promise<Set<string>> {
-  const rows = await sql<{ cfgname: string }[]>`
-    SELECT cfgname::text FROM pg_ts_config WHERE cfgnamespace = 'pg_catalog'::regnamespace`;
-  return new Set(rows.map((row) => row.cfgname));
+interface Prepared {
+  row: FtsRow;
+  title: FtsText;
+  path: FtsText;
+  text: FtsText;
 }
 
-/** Inserts the rows, or replaces them where the chunk already has one (a changed title). */
+/** Inserts the rows, or replaces them where the chunk already has one (another language or title). */
 export async function insertFts(tx: Sql | TransactionSql, rows: FtsRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  // Chunks of one document share their title and often their path.
+  for (const [wanted, group] of Map.groupBy(rows, (row) => row.ftsConfig)) {
+    const config = await usableConfig(tx, wanted);
+    const prepared = group.map(reader());
+    const lexemes = await lexemesOf(
+      tx,
+      config,
+      prepared.flatMap(({ title, path, text }) => [title.words, path.words, text.words]),
+    );
+    await tx`
+      INSERT INTO chunk_fts (tenant_id, chunk_id, fts_config, tsv, word_count)
+      SELECT given.tenant_id, given.chunk_id, ${config}, given.tsv, given.word_count
+      FROM unnest(
+        ${group.map((row) => row.tenantId)}::uuid[], ${group.map((row) => row.chunkId)}::uuid[],
+        (string_to_array(${joinTexts(prepared.map((row) => tsvectorText(row, lexemes)))}, E'\\x1f'))[2:]::tsvector[],
+        ${prepared.map((row) => row.text.count)}::int[]
+      ) AS given (tenant_id, chunk_id, tsv, word_count)
+      ON CONFLICT (tenant_id, chunk_id) DO UPDATE
+        SET fts_config = excluded.fts_config, tsv = excluded.tsv, word_count = excluded.word_count`;
+  }
+}
+
+/** Reads rows; chunks of one document share their title and often their path. */
+function reader(): (row: FtsRow) => Prepared {
   const headings = new Map<string, FtsText>();
   const headingOf = (text: string): FtsText => {
     let heading = headings.get(text);
     if (!heading) headings.set(text, (heading = ftsText(text, MAX_HEADING_LENGTH)));
     return heading;
   };
-  const columns = { configs: [] as string[], titles: [] as string[], paths: [] as string[], texts: [] as string[] };
-  const names: string[] = [];
-  const counts: number[] = [];
-  for (const row of rows) {
-    const text = ftsText(row.chunkText);
-    const path = headingOf(row.chunkPath);
-    const title = headingOf(row.title);
-    columns.configs.push(row.ftsConfig);
-    columns.titles.push(title.words);
-    columns.paths.push(path.words);
-    columns.texts.push(text.words);
-    names.push([...new Set([...title.names, ...path.names, ...text.names])].join(" "));
-    counts.push(text.count);
-  }
-  await tx`
-    INSERT INTO chunk_fts (tenant_id, chunk_id, fts_config, tsv, word_count)
-    SELECT tenant_id, chunk_id, config,
-      setweight(to_tsvector(config::regconfig, title), 'A')
-        || setweight(to_tsvector(config::regconfig, path), 'B')
-        || setweight(to_tsvector(config::regconfig, body), 'C')
-        || array_to_tsvector(string_to_array(names, ' ')),
-      word_count
-    FROM unnest(
-      ${rows.map((row) => row.tenantId)}::uuid[], ${rows.map((row) => row.chunkId)}::uuid[],
-      ${columns.configs}::text[], ${columns.titles}::text[], ${columns.paths}::text[], ${columns.texts}::text[],
-      ${names}::text[], ${counts}::int[]
-    ) AS given (tenant_id, chunk_id, wanted, title, path, body, names, word_count)
-    -- Releases of Postgres differ in the languages they know.
-    CROSS JOIN LATERAL (SELECT coalesce((SELECT cfgname::text FROM pg_ts_config
-      WHERE cfgname = wanted AND cfgnamespace = 'pg_catalog'::regnamespace), 'simple') AS config) AS found
-    ON CONFLICT (tenant_id, chunk_id) DO UPDATE
-      SET fts_config = excluded.fts_config, tsv = excluded.tsv, word_count = excluded.word_count`;
+  return (row) => ({ row, title: headingOf(row.title), path: headingOf(row.chunkPath), text: ftsText(row.chunkText) });
 }
+
+/** Reused for every tsvector of the thread, since writing one never awaits. */
+let buffer = Buffer.allocUnsafe(1 << 16);
+
+/**
+ * A tsvector as Postgres reads it, `word:1A word:4C 'get_user_id'`: a word again for each of its places, since gathering
+ * them is what Postgres does anyway when it sorts. Written character by character, three times as fast as by joining.
+ */
+function tsvectorText({ title, path, text }: Prepared, lexemes: Lexemes): string {
+  let at = 0;
+  let position = 0;
+  for (const [words, places] of [
+    [title.words, PLACES.A],
+    [path.words, PLACES.B],
+    [text.words, PLACES.C],
+  ] as const)
+    for (const word of words) {
+      const place = placeText(places, Math.min(++position, POSITION_MAX));
+      for (const lexeme of lexemes.get(word) ?? []) at = put(place, put(lexeme, at));
+    }
+  for (const name of new Set([...title.names, ...path.names, ...text.names]))
+    at = put(`'${name.replace(/['\\]/g, "$&$&")}' `, at);
+  return buffer.toString("utf8", 0, at);
+}
+
+/** Appends a text as UTF-8; returns the place after it. */
+function put(text: string, at: number): number {
+  if (at + text.length * 3 > buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2 + text.length * 3);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return at + i + buffer.write(text.slice(i), at + i, "utf8");
+    buffer[at + i] = code;
+  }
+  return at + text.length;
+}
+
+/** `:7C ` by position, for each weight. */
+const PLACES = { A: [] as string[], B: [] as string[], C: [] as string[] };
+const WEIGHTS = new Map(Object.entries(PLACES).map(([weight, places]) => [places, weight]));
+const placeText = (places: string[], position: number): string =>
+  (places[position] ??= `:${position}${WEIGHTS.get(places)} `);

@@ -29,13 +29,16 @@ export async function insertVectors(
   for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
     const part = rows.slice(start, start + ROWS_PER_STATEMENT);
     // One joined text: the driver would look through every character of an array's elements for quotes.
+    const unit = part.every((row) => isUnit(row.vector));
+    const texts = part.map((row) => vectorText(row.vector, unit)).join(";");
     // FOR KEY SHARE holds the chunk until the vector refers to it.
     const result = await sql`
       INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, text_sha256, embedding)
-      SELECT given.tenant_id, given.chunk_id, ${model}, ${dim}, decode(given.text_sha256, 'hex'), given.embedding
+      SELECT given.tenant_id, given.chunk_id, ${model}, ${dim}, decode(given.text_sha256, 'hex'),
+        ${unit ? sql`l2_normalize(given.embedding)` : sql`given.embedding`}
       FROM unnest(
         ${part.map((row) => row.tenantId)}::uuid[], ${part.map((row) => row.chunkId)}::uuid[],
-        ${part.map((row) => row.textSha256)}::text[], string_to_array(${part.map((row) => vectorText(row.vector)).join(";")}, ';')::vector[]
+        ${part.map((row) => row.textSha256)}::text[], string_to_array(${texts}, ';')::vector[]
       ) AS given (tenant_id, chunk_id, text_sha256, embedding)
       JOIN chunks ON chunks.tenant_id = given.tenant_id AND chunks.chunk_id = given.chunk_id
       ORDER BY given.tenant_id, given.chunk_id
@@ -53,12 +56,19 @@ const COMPONENT_BYTES_MAX = DIGITS + 7;
 const [ZERO, COMMA, MINUS, OPEN, CLOSE] = [48, 44, 45, 91, 93];
 let buffer = Buffer.allocUnsafe(1 << 14);
 
+/** Of length 1, as most models give them: then the common factor need not be sent. */
+function isUnit(vector: Float32Array): boolean {
+  let squares = 0;
+  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!;
+  return Math.abs(squares - 1) < 1e-4;
+}
+
 /**
- * A vector as pgvector reads it: whole numbers with a common exponent, five significant digits of the largest component.
- * Half as long as decimal fractions, and finer than the half-precision index that searches it. Written digit by digit:
+ * A vector as pgvector reads it: whole numbers with a common exponent (left out if `scaled`, when the reader restores the
+ * length), five significant digits of the largest component. At most half as long as decimal fractions, and finer than the half-precision index that searches it. Written digit by digit:
  * number formatting and string building would cost more than the embedding of a text by hashing.
  */
-export function vectorText(vector: Float32Array): string {
+export function vectorText(vector: Float32Array, scaled = false): string {
   let largest = 0;
   for (let i = 0; i < vector.length; i++) largest = Math.max(largest, Math.abs(vector[i]!));
   if (largest === 0) return `[${"0,".repeat(vector.length - 1)}0]`;
@@ -66,7 +76,7 @@ export function vectorText(vector: Float32Array): string {
     buffer = Buffer.allocUnsafe(vector.length * COMPONENT_BYTES_MAX);
   const exponent = Math.ceil(Math.log10(largest)) - DIGITS;
   const scale = 10 ** -exponent;
-  const suffix = Buffer.from(`e${exponent}`);
+  const suffix = Buffer.from(scaled ? "" : `e${exponent}`);
   let at = 0;
   for (let i = 0; i < vector.length; i++) {
     buffer[at++] = i === 0 ? OPEN! : COMMA!;

@@ -18,8 +18,12 @@ export function mayBeActive(text: string): boolean {
 const ACTIVE_HINT =
   /<\/?script|(?:script|mocha|data)\s*:|srcdoc|[\s/"']on[a-z]+\s*=|<\/?(?:object|embed|applet|base|plaintext|noembed|noframes|xmp)[\s/>]/i;
 
-/** An address that hides letters by entities or escapes, or an attribute value with a tab or line end in it. */
-const HIDDEN_SCHEME = /(?:\]\(|\]:|=)[\s<"']*[^\s<>"'=)]*(?:&(?:#|colon;|tab;|newline;|shy;)|\\:)|=["'][^"']*[\t\n]/i;
+/**
+ * An address that hides letters by entities or escapes, or an attribute value with a tab or line end in it. No bracket
+ * stands before the colon of a scheme, so none is passed: without that, each of many `](` would read to the end of the text.
+ */
+const HIDDEN_SCHEME =
+  /(?:\]\(|\]:|=)[\s<"']*[^\s<>"'=()[\]]*(?:&(?:#|colon;|tab;|newline;|shy;)|\\:)|=["'][^"']*[\t\n]/i;
 
 const BAD_SCHEMES = ["javascript:", "vbscript:", "livescript:", "jscript:", "mocha:", "data:"];
 const BAD_SCHEME = new RegExp(`^(?:${BAD_SCHEMES.join("|")})`);

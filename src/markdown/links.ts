@@ -48,6 +48,8 @@ const HTML_TAG = /<(a|img)((?:\s+[^\s"'<>=/]{1,100}(?:\s*=\s*(?:"[^"]*"|'[^']*'|
 const ATTRIBUTE = /([^\s"'<>=/]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))/g;
 /** White space, `<`, `|`, backticks, and the punctuation that ends a URL in CJK text. */
 const BARE_URL = /[^\s<>|`"\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+/y;
+/** Within brackets it ends where they close; read apart so that many of them cost no more than their length. */
+const BRACKETED_URL = /[^\s<>|`"\]\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+/y;
 
 /** Links in the order in which they begin. Pass what `parseMarkdown` returned to save parsing it again. */
 export function extractLinks(markdown: string | ParsedMarkdown): Link[] {
@@ -272,12 +274,11 @@ class Scanner {
   }
 
   private addBareUrl(start: number, hostStart: number, scheme: string): number | null {
-    BARE_URL.lastIndex = hostStart;
-    const run = BARE_URL.exec(this.text)?.[0];
+    const pattern = this.openers.length > 0 ? BRACKETED_URL : BARE_URL;
+    pattern.lastIndex = hostStart;
+    const run = pattern.exec(this.text)?.[0];
     if (!run || !/^[\p{L}\p{N}[]/u.test(run)) return null;
-    const bracket = this.openers.length > 0 ? run.indexOf("]") : -1;
-    const limit = Math.min(bracket < 0 ? run.length : bracket, this.end - hostStart);
-    const end = hostStart + withoutTrailingPunctuation(run.slice(0, limit));
+    const end = hostStart + withoutTrailingPunctuation(run.slice(0, this.end - hostStart));
     if (end <= hostStart) return null;
     const url = this.text.slice(start, end);
     this.links.push({ type: "autolink", href: scheme + unescapeAll(url), text: url, charStart: start });

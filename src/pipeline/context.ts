@@ -5,6 +5,7 @@ import type { Connector } from "../connector/connector.ts";
 import type { Converted, Format, Warning } from "../convert/converted.ts";
 import type { Embedder } from "../embed/provider.ts";
 import type { Log } from "../log.ts";
+import type { CurrentClaim } from "../store/confirm_current.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
 import type { Batcher } from "./batch.ts";
@@ -15,6 +16,8 @@ export interface ConvertRequest {
   /** File name, for guessing the format and a title. */
   name: string;
   mediaType: string | null;
+  /** What the bytes are, where the source answers for it. */
+  format?: Format | undefined;
 }
 
 export type ConvertOutcome = Converted & { format: Format; warnings: Warning[] };
@@ -29,6 +32,8 @@ export interface IngestContext {
   connectorOf(tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector>;
   /** Converts in this thread or, for formats whose parsers face hostile bytes, in the child process. */
   convert(request: ConvertRequest, signal: AbortSignal): Promise<ConvertOutcome>;
+  /** Whether what was fetched is still the current version. */
+  confirm: Batcher<CurrentClaim, boolean>;
   swap: Batcher<PreparedDocument, SwapResult>;
   embed: Batcher<EmbedRequest, EmbedOutcome>;
 }

@@ -7,6 +7,7 @@
 import { CONVERTER_VERSION } from "../convert/convert.ts";
 import type { ClaimedItem } from "../queue/claim_items.ts";
 import type { Settlement } from "../queue/settle.ts";
+import type { CurrentClaim } from "../store/confirm_current.ts";
 import { versionIdOf } from "../store/ids.ts";
 import { manifestKey, markdownKey, rawKey } from "../store/keys.ts";
 import type { IngestContext } from "./context.ts";
@@ -36,7 +37,8 @@ export async function ingestItem(
 
   const fetched = await clock.time("fetch", fetchSource(item, context, signal));
   progress.fetched = true;
-  if (isUnchanged(item, fetched)) return { ...claim, outcome: "unchanged", fetched: true };
+  if (isUnchanged(item, fetched) && (await context.confirm.add(confirmationOf(item, fetched))))
+    return { ...claim, outcome: "unchanged", fetched: true };
 
   const at = {
     tenantId: item.tenantId,
@@ -48,7 +50,10 @@ export async function ingestItem(
     (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
   const converted = await clock.time(
     "convert",
-    context.convert({ bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType }, signal),
+    context.convert(
+      { bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType, format: fetched.format },
+      signal,
+    ),
   );
   const markdown = encoder.encode(converted.markdown);
   const { uri: markdownUri } = await clock.time(
@@ -96,6 +101,14 @@ export async function ingestItem(
 /** Touched but not changed: the same bytes through the same converter give the same document. */
 const isUnchanged = (item: ClaimedItem, fetched: FetchedSource): boolean =>
   !item.forceReindex && item.lastChecksum === fetched.checksum && item.lastConverterVersion === CONVERTER_VERSION;
+
+const confirmationOf = (item: ClaimedItem, fetched: FetchedSource): CurrentClaim => ({
+  tenantId: item.tenantId,
+  sourceId: item.sourceId,
+  itemId: item.itemId,
+  checksum: fetched.checksum,
+  converterVersion: CONVERTER_VERSION,
+});
 
 function stopwatch() {
   const timings: StageTimings = {};

@@ -1,6 +1,8 @@
 /** Turns converted Markdown into a document that is ready to be swapped in: chunks and links with their ids. */
 import { chunkMarkdown } from "../chunk/chunk.ts";
 import type { Config } from "../config.ts";
+import { type ContentRef, linkRefs } from "../connector/confluence/refs.ts";
+import { assertSourceType } from "../connector/registry.ts";
 import { CONVERTER_VERSION } from "../convert/convert.ts";
 import { FORMATS } from "../convert/converted.ts";
 import { detectLanguage } from "../index/language.ts";
@@ -60,6 +62,8 @@ export function prepareDocument(
     warnings: converted.warnings,
     chunks: prepareChunks(parsed, title, documentId, chunking),
     links: prepareLinks(parsed, item),
+    aliasIds: (fetched.aliases ?? []).map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))),
+    dependsOn: fetched.dependsOn?.map((ref) => sourceIdOf(item.tenantId, item.sourceType, ref)) ?? null,
   };
 }
 
@@ -79,14 +83,34 @@ function prepareChunks(
 
 function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem): PreparedLink[] {
   return extractLinks(markdown).map((link) => {
-    const target = resolveLinkTarget(link.href, { externalRef: item.externalRef });
+    const { anchor, targets } = targetsOf(link.href, item);
     return {
       linkType: link.type,
       href: link.href,
       linkText: link.text,
-      anchor: target.anchor ?? null,
+      anchor,
       targetDocumentIds:
-        target.candidates?.map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))) ?? null,
+        targets?.map(({ sourceType, ref }) => documentIdOf(sourceIdOf(item.tenantId, sourceType, ref))) ?? null,
     };
   });
+}
+
+/** What a link may mean: within a tree by its path, within a Confluence site by its address. */
+function targetsOf(href: string, item: ClaimedItem): { anchor: string | null; targets: ContentRef[] | null } {
+  if (item.externalRef.startsWith("confluence://")) {
+    const targets = linkRefs(href, item.externalRef);
+    const hash = href.indexOf("#");
+    return { anchor: hash < 0 ? null : decoded(href.slice(hash + 1)), targets: targets.length > 0 ? targets : null };
+  }
+  const target = resolveLinkTarget(href, { externalRef: item.externalRef });
+  const sourceType = assertSourceType(item.sourceType);
+  return { anchor: target.anchor ?? null, targets: target.candidates?.map((ref) => ({ sourceType, ref })) ?? null };
+}
+
+function decoded(anchor: string): string {
+  try {
+    return decodeURIComponent(anchor);
+  } catch {
+    return anchor;
+  }
 }

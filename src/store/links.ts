@@ -5,6 +5,12 @@
 import type { TransactionSql } from "postgres";
 import type { PreparedDocument } from "./prepared.ts";
 
+/** A name of a document that links may use, as an id. */
+interface Alias {
+  aliasId: string;
+  documentId: string;
+}
+
 /** `created`: ids of documents that did not exist before this transaction. */
 export async function replaceLinks(
   tx: TransactionSql,
@@ -14,10 +20,12 @@ export async function replaceLinks(
 ): Promise<void> {
   const ids = documents.map((d) => d.documentId);
   const l = documents.flatMap((d) => d.links.map((link, ordinal) => ({ ...link, documentId: d.documentId, ordinal })));
+  const aliases = documents.flatMap((d) => d.aliasIds.map((aliasId) => ({ aliasId, documentId: d.documentId })));
   // The driver sends a statement when it is awaited: in this order, at the end.
   const statements: PromiseLike<unknown>[] = [
     tx`DELETE FROM document_links WHERE tenant_id = ${tenantId} AND document_id = ANY (${ids}::uuid[])`,
   ];
+  if (aliases.length > 0) statements.push(upsertAliases(tx, tenantId, aliases));
   if (l.length > 0)
     statements.push(
       tx`
@@ -30,6 +38,7 @@ export async function replaceLinks(
       resolveLinksFrom(tx, tenantId, ids),
     );
   if (created.length > 0) statements.push(resolveLinksTo(tx, tenantId, created));
+  if (aliases.length > 0) statements.push(resolveLinksToAliases(tx, tenantId, aliases));
   await Promise.all(statements);
 }
 
@@ -39,7 +48,8 @@ function resolveLinksFrom(tx: TransactionSql, tenantId: string, documentIds: str
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
     SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, d.document_id, l.link_type, l.anchor
     FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-    JOIN documents d ON d.tenant_id = l.tenant_id AND d.document_id = t.document_id
+    LEFT JOIN document_aliases a ON a.tenant_id = l.tenant_id AND a.alias_id = t.document_id
+    JOIN documents d ON d.tenant_id = l.tenant_id AND d.document_id = coalesce(a.document_id, t.document_id)
     WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documentIds}::uuid[]) AND l.target_document_ids IS NOT NULL
     ORDER BY l.document_id, l.ordinal, t.rank
     ON CONFLICT DO NOTHING`;
@@ -53,6 +63,30 @@ function resolveLinksTo(tx: TransactionSql, tenantId: string, documentIds: strin
     FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
     WHERE l.tenant_id = ${tenantId} AND l.target_document_ids IS NOT NULL AND l.target_document_ids && ${documentIds}::uuid[]
       AND t.document_id = ANY (${documentIds}::uuid[])
+    ORDER BY l.document_id, l.ordinal, t.rank
+    ON CONFLICT DO NOTHING`;
+}
+
+/** A name belongs to whoever bears it last; names of the past stay until somebody else takes them. */
+function upsertAliases(tx: TransactionSql, tenantId: string, aliases: Alias[]): PromiseLike<unknown> {
+  return tx`
+    INSERT INTO document_aliases AS old (tenant_id, alias_id, document_id)
+    SELECT DISTINCT ON (n.alias_id) ${tenantId}::uuid, n.alias_id, n.document_id
+    FROM unnest(${aliases.map((a) => a.aliasId)}::uuid[], ${aliases.map((a) => a.documentId)}::uuid[]) AS n (alias_id, document_id)
+    ORDER BY n.alias_id
+    ON CONFLICT (tenant_id, alias_id) DO UPDATE SET document_id = excluded.document_id WHERE old.document_id <> excluded.document_id`;
+}
+
+/** Edges of links, anywhere in the tenant, that were waiting for one of these names. */
+function resolveLinksToAliases(tx: TransactionSql, tenantId: string, aliases: Alias[]): PromiseLike<unknown> {
+  const ids = aliases.map((alias) => alias.aliasId);
+  return tx`
+    INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
+    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, a.document_id, l.link_type, l.anchor
+    FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
+    JOIN document_aliases a ON a.tenant_id = l.tenant_id AND a.alias_id = t.document_id
+    WHERE l.tenant_id = ${tenantId} AND l.target_document_ids IS NOT NULL AND l.target_document_ids && ${ids}::uuid[]
+      AND t.document_id = ANY (${ids}::uuid[])
     ORDER BY l.document_id, l.ordinal, t.rank
     ON CONFLICT DO NOTHING`;
 }

@@ -56,6 +56,10 @@ export interface PreparedDocument {
   warnings: Warning[];
   chunks: PreparedChunk[];
   links: PreparedLink[];
+  /** Ids that links may use instead of this document's own. */
+  aliasIds: string[];
+  /** Ids of the sources whose content is part of this one; null where that cannot be. */
+  dependsOn: string[] | null;
 }
 
 /** How the swap of one document ended. */

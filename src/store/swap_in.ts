@@ -5,7 +5,9 @@
  * Every statement is set-based; sources are locked in id order, so that two batches cannot deadlock.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { joinTexts } from "../db/text_array.ts";
 import { insertFts } from "../index/write_fts.ts";
+import { replaceDependencies } from "./dependencies.ts";
 import { replaceLinks } from "./links.ts";
 import type { PreparedChunk, PreparedDocument, SwapResult } from "./prepared.ts";
 
@@ -128,6 +130,7 @@ async function replaceDocuments(
     ),
     deleteVanishedChunks(tx, tenantId, documents),
     replaceLinks(tx, tenantId, documents, created),
+    replaceDependencies(tx, tenantId, documents),
     rememberSynced(tx, tenantId, documents),
   ]);
   const toEmbed = await findMissingVectors(
@@ -194,7 +197,7 @@ async function upsertChunks(tx: TransactionSql, tenantId: string, documents: Pre
     INSERT INTO chunks AS old (tenant_id, chunk_id, document_id, ordinal, chunk_path, chunk_text, chunk_type, token_count, char_start, char_end,
       block_start_idx, block_end_idx)
     SELECT ${tenantId}::uuid, n.* FROM unnest(${c.map((x) => x.chunkId)}::uuid[], ${c.map((x) => x.documentId)}::uuid[], ${c.map((x) => x.ordinal)}::integer[],
-      ${c.map((x) => x.chunkPath)}::text[], ${c.map((x) => x.chunkText)}::text[], ${c.map((x) => x.chunkType)}::text[],
+      (string_to_array(${joinTexts(c.map((x) => x.chunkPath))}, E'\\x1f'))[2:], (string_to_array(${joinTexts(c.map((x) => x.chunkText))}, E'\\x1f'))[2:], ${c.map((x) => x.chunkType)}::text[],
       ${c.map((x) => x.tokenCount)}::integer[], ${c.map((x) => x.charStart)}::integer[], ${c.map((x) => x.charEnd)}::integer[],
       ${c.map((x) => x.blockStartIdx)}::integer[], ${c.map((x) => x.blockEndIdx)}::integer[]) AS n
     ON CONFLICT (tenant_id, chunk_id) DO UPDATE SET ordinal = excluded.ordinal, chunk_type = excluded.chunk_type, token_count = excluded.token_count,

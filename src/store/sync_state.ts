@@ -32,6 +32,8 @@ export async function diffAgainstSyncState(
     LEFT JOIN source_sync_state s
       ON s.tenant_id = ${scope.tenantId} AND s.source_type = ${scope.sourceType} AND s.external_ref = n.external_ref
     WHERE s.external_ref IS NULL OR s.fingerprint <> n.fingerprint OR s.last_status = 'failed'
+      -- It says nothing of the bytes: what was moved away during a sync may come back with its old change mark.
+      OR s.last_status = 'skipped' AND s.error_code = 'connector.gone'
     ORDER BY n.position`;
   return {
     changed: rows.map((row) => candidates[row.position - 1]!.index),

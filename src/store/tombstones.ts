@@ -3,7 +3,7 @@
  * missing from the next complete listing → purged from the index (versions and their objects stay). More than a quarter
  * of a connection's sources missing at once stops the deletion until a caller confirms. What comes back is restored.
  */
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 
 /** Above this share of newly missing sources nothing is deleted without confirmation. */
 export const MISSING_SHARE_MAX = 0.25;
@@ -14,6 +14,26 @@ export interface TombstoneResult {
   restored: number;
   /** Set when the deletion was stopped: so many of so many sources are missing. */
   stopped: { missing: number; of: number } | null;
+}
+
+/**
+ * Shows what is hidden but was seen again; that needs no complete listing. Returns how many sources came back.
+ */
+export async function restoreSeen(
+  sql: Sql | TransactionSql,
+  { tenantId, connectionId }: { tenantId: string; connectionId: string },
+  seen: string[],
+): Promise<number> {
+  const restored = await sql`
+    WITH back AS (
+      UPDATE sources SET presence = 'present', presence_since = now()
+      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'hidden' AND source_id = ANY (${seen}::uuid[])
+      RETURNING source_id
+    ), shown AS (
+      UPDATE documents d SET hidden = false FROM back WHERE d.tenant_id = ${tenantId} AND d.source_id = back.source_id
+    )
+    SELECT source_id FROM back`;
+  return restored.length;
 }
 
 /**
@@ -29,15 +49,7 @@ export async function applyTombstones(
 ): Promise<TombstoneResult> {
   const { tenantId, connectionId } = connection;
   return sql.begin(async (tx): Promise<TombstoneResult> => {
-    const restored = await tx`
-      WITH back AS (
-        UPDATE sources SET presence = 'present', presence_since = now()
-        WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'hidden' AND source_id = ANY (${seen}::uuid[])
-        RETURNING source_id
-      ), shown AS (
-        UPDATE documents d SET hidden = false FROM back WHERE d.tenant_id = ${tenantId} AND d.source_id = back.source_id
-      )
-      SELECT source_id FROM back`;
+    const restored = await restoreSeen(tx, connection, seen);
     const missing = await tx<{ source_id: string; presence: string }[]>`
       SELECT s.source_id, coalesce(src.presence, 'unknown') AS presence
       FROM source_sync_state s LEFT JOIN sources src ON src.tenant_id = s.tenant_id AND src.source_id = s.source_id
@@ -46,7 +58,7 @@ export async function applyTombstones(
     const forgotten = missing.filter((m) => m.presence === "unknown").map((m) => m.source_id);
     const toPurge = missing.filter((m) => m.presence === "hidden").map((m) => m.source_id);
     const toHide = missing.filter((m) => m.presence === "present").map((m) => m.source_id);
-    const result: TombstoneResult = { hidden: 0, purged: 0, restored: restored.length, stopped: null };
+    const result: TombstoneResult = { hidden: 0, purged: 0, restored, stopped: null };
 
     const [total] = await tx<{ n: number }[]>`
       SELECT count(*)::integer AS n FROM sources

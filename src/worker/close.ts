@@ -1,5 +1,5 @@
 /** Closes jobs and writes the one structured line `sync_summary` that ends each of them. */
-import { ensurePlannerStatistics } from "../index/lexical_statistics.ts";
+import { settleIndex } from "../index/settle_index.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { closeJobs } from "../queue/close_job.ts";
 
@@ -13,6 +13,5 @@ export async function closeAndSummarise(
     embeddingDeadlineSeconds: context.config.embeddings.deadlineSeconds,
   });
   for (const summary of closed) context.log.info({ event: "sync_summary", ...summary }, "sync_summary");
-  // The embedded database has no autovacuum, and elsewhere it may come late: search must not meet unknown tables.
-  if (closed.some((summary) => summary.items_ingested > 0)) await ensurePlannerStatistics(context.sql);
+  if (closed.some((summary) => summary.items_ingested > 0)) await settleIndex(context.sql);
 }

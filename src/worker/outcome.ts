@@ -9,6 +9,7 @@ const SKIPPED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "convert.unsupported_type",
   "convert.empty",
   "connector.gone",
+  "connector.excluded",
 ]);
 /** Whoever sent a file wants it ingested: for an upload nothing of that is normal. */
 const isSkipped = (code: ErrorCode, item: ClaimedItem): boolean =>

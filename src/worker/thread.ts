@@ -12,6 +12,7 @@ import type { IngestContext } from "../pipeline/context.ts";
 import { embedDocuments } from "../pipeline/embed.ts";
 import { swapBatch } from "../pipeline/swap.ts";
 import { Wake } from "../queue/wake.ts";
+import { confirmCurrent } from "../store/confirm_current.ts";
 import { openObjectStore } from "../store/objects.ts";
 import { ConvertChild, convertAnywhere } from "./isolate.ts";
 import { startJanitor } from "./janitor.ts";
@@ -60,6 +61,11 @@ async function run(start: StartMessage): Promise<void> {
     log,
     connectorOf: connectorCache(config, sql, objects, start.fileCatalogRoots),
     convert: (request, signal) => convertAnywhere(request, child, signal),
+    confirm: new Batcher((claims) => confirmCurrent(sql, claims), {
+      max: 200,
+      keyOf: (claim) => claim.tenantId,
+      concurrency: 1,
+    }),
     swap: new Batcher((documents) => swapBatch(sql, documents, embedder.model), {
       max: 64,
       keyOf: (document) => document.tenantId,

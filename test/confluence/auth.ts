@@ -24,9 +24,18 @@ export interface Account {
 }
 
 export const READ_SCOPES = [
-  "read:space:confluence", "read:page:confluence", "read:blogpost:confluence", "read:comment:confluence", "read:label:confluence",
-  "read:attachment:confluence", "readonly:content.attachment:confluence", "read:content-details:confluence", "search:confluence",
-  "read:user:confluence", "read:confluence-user", "read:hierarchical-content:confluence",
+  "read:space:confluence",
+  "read:page:confluence",
+  "read:blogpost:confluence",
+  "read:comment:confluence",
+  "read:label:confluence",
+  "read:attachment:confluence",
+  "readonly:content.attachment:confluence",
+  "read:content-details:confluence",
+  "search:confluence",
+  "read:user:confluence",
+  "read:confluence-user",
+  "read:hierarchical-content:confluence",
 ];
 
 /** Every path of the gateway with the scopes of which one is needed, as published per operation. */
@@ -35,7 +44,10 @@ const NEEDED: [RegExp, string[]][] = [
   [/comments/, ["read:comment:confluence"]],
   [/\/attachments?(\/|$)/, ["read:attachment:confluence", "read:content-details:confluence"]],
   [/\/labels?$/, ["read:label:confluence", "read:content-details:confluence"]],
-  [/\/(direct-)?children$|\/descendants$|\/ancestors$/, ["read:hierarchical-content:confluence", "read:page:confluence", "read:content-details:confluence"]],
+  [
+    /\/(direct-)?children$|\/descendants$|\/ancestors$/,
+    ["read:hierarchical-content:confluence", "read:page:confluence", "read:content-details:confluence"],
+  ],
   [/\/users?(\/|-bulk|$)/, ["read:user:confluence", "read:confluence-user", "read:content-details:confluence"]],
   [/\/search$/, ["search:confluence", "read:content-details:confluence"]],
   [/\/blogposts/, ["read:blogpost:confluence"]],
@@ -62,7 +74,8 @@ function shown(header: string | null): Shown {
   return { scheme: "basic", user: decoded.slice(0, colon), secret: decoded.slice(colon + 1) };
 }
 
-const TOMCAT_401 = "<html><head><title>HTTP Status 401 - Unauthorized</title></head><body><h1>HTTP Status 401 - Unauthorized</h1></body></html>";
+const TOMCAT_401 =
+  "<html><head><title>HTTP Status 401 - Unauthorized</title></head><body><h1>HTTP Status 401 - Unauthorized</h1></body></html>";
 
 export class Gatekeeper {
   /** Failed passwords by user name; 3 of them lock it (set to 0 by hand to unlock). */
@@ -76,27 +89,50 @@ export class Gatekeeper {
     if (door === "gateway") return this.#gateway(credential, path);
     if (door === "datacenter") return this.#dataCenter(credential, siteUrl);
     if (credential.scheme === "unreadable") return { answer: html(TOMCAT_401, 401) };
-    const account = credential.scheme === "basic" ? this.accounts.find((one) => one.email === credential.user && one.apiToken === credential.secret) : undefined;
+    const account =
+      credential.scheme === "basic"
+        ? this.accounts.find((one) => one.email === credential.user && one.apiToken === credential.secret)
+        : undefined;
     if (account && !account.siteAccess)
-      return { answer: json({ message: "Current user not permitted to use Confluence", statusCode: 403 }, 403, { Server: "AtlassianEdge" }) };
+      return {
+        answer: json({ message: "Current user not permitted to use Confluence", statusCode: 403 }, 403, {
+          Server: "AtlassianEdge",
+        }),
+      };
     if (account) return { userId: account.userId };
     if (door !== "cloud-v2")
-      return { answer: refusedV1(403, 'com.atlassian.confluence.mvc.rest.common.exception.StacklessResponseStatusException: 403 FORBIDDEN "Request rejected because caller cannot access Confluence"').answer };
+      return {
+        answer: refusedV1(
+          403,
+          'com.atlassian.confluence.mvc.rest.common.exception.StacklessResponseStatusException: 403 FORBIDDEN "Request rejected because caller cannot access Confluence"',
+        ).answer,
+      };
     if (/\/\d+$/.test(path)) return { answer: missingV2().answer };
-    return { answer: json({ errors: [{ status: 401, code: "UNAUTHORIZED", title: "Unauthorized", detail: null }] }, 401) };
+    return {
+      answer: json({ errors: [{ status: 401, code: "UNAUTHORIZED", title: "Unauthorized", detail: null }] }, 401),
+    };
   }
 
   #gateway(credential: Shown, path: string): Entrance {
-    const account = this.accounts.find((one) => one.scopedToken === credential.secret && (credential.scheme === "bearer" || one.email === credential.user));
+    const account = this.accounts.find(
+      (one) =>
+        one.scopedToken === credential.secret && (credential.scheme === "bearer" || one.email === credential.user),
+    );
     if (!account) return { answer: json({ code: 401, message: "Unauthorized" }, 401) };
     const needed = NEEDED.find(([pattern]) => pattern.test(path))?.[1];
     if (!needed || needed.some((scope) => account.scopes.includes(scope))) return { userId: account.userId };
-    return { answer: json({ code: 401, message: "Unauthorized; scope does not match" }, 401, { "X-Failure-Category": "FAILURE_CLIENT_SCOPE_CHECK" }) };
+    return {
+      answer: json({ code: 401, message: "Unauthorized; scope does not match" }, 401, {
+        "X-Failure-Category": "FAILURE_CLIENT_SCOPE_CHECK",
+      }),
+    };
   }
 
   #dataCenter(credential: Shown, siteUrl: string): Entrance {
     if (credential.scheme === "none")
-      return { answer: json({ message: "Client must be authenticated to access this resource.", "status-code": 401 }, 401) };
+      return {
+        answer: json({ message: "Client must be authenticated to access this resource.", "status-code": 401 }, 401),
+      };
     if (credential.scheme === "bearer") {
       const account = this.accounts.find((one) => one.pat === credential.secret);
       return account ? { userId: account.userId } : { answer: html(TOMCAT_401, 401) };
@@ -109,8 +145,16 @@ export class Gatekeeper {
       return { userId: account.userId };
     }
     this.failedLogins.set(credential.user, failed + 1);
-    const page = TOMCAT_401.replace("</h1>", "</h1><p><b>Message</b> Basic Authentication Failure - Reason : AUTHENTICATED_FAILED</p>");
-    return { answer: html(page, 401, { "X-Seraph-LoginReason": "AUTHENTICATED_FAILED", "WWW-Authenticate": 'Basic realm="protected-area"' }) };
+    const page = TOMCAT_401.replace(
+      "</h1>",
+      "</h1><p><b>Message</b> Basic Authentication Failure - Reason : AUTHENTICATED_FAILED</p>",
+    );
+    return {
+      answer: html(page, 401, {
+        "X-Seraph-LoginReason": "AUTHENTICATED_FAILED",
+        "WWW-Authenticate": 'Basic realm="protected-area"',
+      }),
+    };
   }
 }
 

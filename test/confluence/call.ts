@@ -1,9 +1,10 @@
 /** One request on its way through the stand-in: what every endpoint needs to answer it. */
-import { json, type Answer, type JsonObject, Refusal } from "./answer.ts";
+import { type Answer, type JsonObject, json, Refusal } from "./answer.ts";
+import type { Content, Page, Version } from "./contents.ts";
 import type { Faults } from "./faults.ts";
 import type { Quirks } from "./paging.ts";
 import type { Logged, RequestLog } from "./request_log.ts";
-import type { Content, Page, Site, Version } from "./site.ts";
+import type { Site } from "./site.ts";
 
 export type Deployment = "cloud" | "datacenter";
 
@@ -22,11 +23,16 @@ export interface Call {
   /** `/wiki` on Cloud. */
   context: string;
   viewer: string;
+  /** Body of a POST. */
+  posted: JsonObject | null;
   /** Signs a short-lived address at the media host. */
   mediaUrl: (attachmentId: string) => string;
 }
 
-export const canRead = (call: Call) => (content: Content): boolean => call.site.canRead(call.viewer, content);
+export const canRead =
+  (call: Call) =>
+  (content: Content): boolean =>
+    call.site.canRead(call.viewer, content);
 export const latest = (content: Content): Version => content.versions.at(-1)!;
 export const iso = (time: number): string => new Date(time).toISOString();
 
@@ -39,8 +45,14 @@ export function storageOf(call: Call, content: Content, version = latest(content
 
 function brokenAnswer(call: Call, content: Content): Answer {
   if (call.deployment === "datacenter" || call.path.startsWith("/content") || call.path.startsWith("/search"))
-    return json({ statusCode: 500, message: `java.lang.RuntimeException: Error converting body of content ${content.id}` }, 500);
-  return json({ errors: [{ status: 500, code: "INTERNAL_SERVER_ERROR", title: "Internal Server Error", detail: null }] }, 500);
+    return json(
+      { statusCode: 500, message: `java.lang.RuntimeException: Error converting body of content ${content.id}` },
+      500,
+    );
+  return json(
+    { errors: [{ status: 500, code: "INTERNAL_SERVER_ERROR", title: "Internal Server Error", detail: null }] },
+    500,
+  );
 }
 
 /** What a reader would be served as HTML: macros lose their wrapping, links and images become HTML. Not faithful. */
@@ -67,9 +79,12 @@ const plus = (text: string): string => encodeURIComponent(text).replaceAll("%20"
 export function webPath(call: Call, page: Page): string {
   const space = call.site.spaces.get(page.spaceId)!;
   if (call.deployment === "datacenter")
-    return /^[\w .-]+$/.test(page.title) && page.kind === "page" ? `/display/${space.key}/${plus(page.title)}` : `/pages/viewpage.action?pageId=${page.id}`;
+    return /^[\w .-]+$/.test(page.title) && page.kind === "page"
+      ? `/display/${space.key}/${plus(page.title)}`
+      : `/pages/viewpage.action?pageId=${page.id}`;
   if (space.homepageId === page.id) return `/spaces/${space.key}/overview`;
-  if (page.kind === "blogpost") return `/spaces/${space.key}/blog/${iso(page.createdAt).slice(0, 10).replaceAll("-", "/")}/${page.id}/${plus(page.title)}`;
+  if (page.kind === "blogpost")
+    return `/spaces/${space.key}/blog/${iso(page.createdAt).slice(0, 10).replaceAll("-", "/")}/${page.id}/${plus(page.title)}`;
   return `/spaces/${space.key}/pages/${page.id}/${plus(page.title)}`;
 }
 
@@ -84,7 +99,14 @@ export function attachmentPaths(content: Content & { kind: "attachment" }): { we
   };
 }
 
-const DESCRIPTIONS: Record<string, string> = { pdf: "PDF Document", txt: "Text File", md: "File", html: "HTML Document", docx: "Microsoft Word Document", png: "PNG Image" };
+const DESCRIPTIONS: Record<string, string> = {
+  pdf: "PDF Document",
+  txt: "Text File",
+  md: "File",
+  html: "HTML Document",
+  docx: "Microsoft Word Document",
+  png: "PNG Image",
+};
 export const describeMedia = (name: string): string => DESCRIPTIONS[name.split(".").at(-1) ?? ""] ?? "File";
 
 /** A path with a query, relative to the context; undefined and empty values stay away. */
@@ -94,6 +116,9 @@ export function pathWith(path: string, query: Record<string, string | number | n
   for (const [name, value] of rest) if (!(name in query)) parameters.append(name, value);
   return `${path}?${parameters}`;
 }
+
+/** What the links of every v1 answer begin with. */
+export const ownLinks = (call: Call): JsonObject => ({ base: call.base, context: call.context });
 
 export const without = (object: JsonObject, ...names: string[]): JsonObject =>
   Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));

@@ -3,9 +3,11 @@
  * and lastmodified. Dates are indexed by the minute and literals are read in the user's time zone, without seconds and
  * without zones, so `lastmodified > "10:00"` misses an edit at 10:00:30. The status of content is no field.
  */
+
+import { type Content, isPage, type Page, type Space, type Version } from "./contents.ts";
 import { type Condition, type Operator, parseCql, unparseable, type Value } from "./cql_parse.ts";
 import type { Quirks } from "./paging.ts";
-import type { Content, Page, Site, Space, Version } from "./site.ts";
+import type { Site } from "./site.ts";
 
 export interface SearchOptions {
   quirks: Quirks;
@@ -22,7 +24,18 @@ interface Row {
 }
 
 const MINUTE = 60_000;
-const TYPES = new Set(["page", "blogpost", "comment", "attachment", "space", "whiteboard", "database", "folder", "embed", "custom"]);
+const TYPES = new Set([
+  "page",
+  "blogpost",
+  "comment",
+  "attachment",
+  "space",
+  "whiteboard",
+  "database",
+  "folder",
+  "embed",
+  "custom",
+]);
 type Test = (row: Row) => boolean;
 
 /** Everything the query finds, in its order (by id when it names none), before permissions. Throws the 400 of bad CQL. */
@@ -35,7 +48,10 @@ export function searchCql(site: Site, cql: string, options: SearchOptions): Cont
     const row = indexed(site, content, until, options);
     if (row && test(row)) rows.push(row);
   }
-  const orders = query.order.map(({ field, descending }) => ({ key: sortKeyOf(field, cql), sign: descending ? -1 : 1 }));
+  const orders = query.order.map(({ field, descending }) => ({
+    key: sortKeyOf(field, cql),
+    sign: descending ? -1 : 1,
+  }));
   if (orders.length > 0)
     rows.sort((a, b) => {
       for (const { key, sign } of orders) {
@@ -65,7 +81,9 @@ function testOf(condition: Condition, site: Site, cql: string): Test {
   }
   if (condition.kind !== "clause") {
     const tests = condition.parts.map((part) => testOf(part, site, cql));
-    return condition.kind === "and" ? (row) => tests.every((test) => test(row)) : (row) => tests.some((test) => test(row));
+    return condition.kind === "and"
+      ? (row) => tests.every((test) => test(row))
+      : (row) => tests.some((test) => test(row));
   }
   return clauseOf(condition.field, condition.operator, condition.values, site, cql);
 }
@@ -98,16 +116,20 @@ function clauseOf(field: string, operator: Operator, values: Value[], site: Site
     case "ancestor":
       return oneOf((row) => (row.owner.kind === "page" ? ancestorIds(site, row) : []));
     case "container":
-      return oneOf((row) => (row.content.kind === "page" || row.content.kind === "blogpost" ? [] : [row.content.containerId]));
+      return oneOf((row) => (isPage(row.content) ? [] : [row.content.containerId]));
     case "creator":
     case "contributor":
-      return oneOf((row) => (field === "creator" ? [row.content.createdBy] : row.content.versions.map((version) => version.by)));
+      return oneOf((row) =>
+        field === "creator" ? [row.content.createdBy] : row.content.versions.map((version) => version.by),
+      );
     case "created":
       return dated(operator, values, site, cql, (row) => row.content.createdAt);
     case "lastmodified":
       return dated(operator, values, site, cql, (row) => row.version.when);
     case "title":
-      return operator === "~" || operator === "!~" ? worded(operator, values, (row) => row.version.title) : oneOf((row) => [row.version.title]);
+      return operator === "~" || operator === "!~"
+        ? worded(operator, values, (row) => row.version.title)
+        : oneOf((row) => [row.version.title]);
     case "text":
     case "sitesearch":
       if (operator !== "~" && operator !== "!~") throw unparseable(cql);
@@ -135,13 +157,20 @@ function dated(operator: Operator, values: Value[], site: Site, cql: string, rea
   const limit = instantOf(values[0]!, site, cql);
   const at = (row: Row) => Math.floor(read(row) / MINUTE) * MINUTE;
   switch (operator) {
-    case ">": return (row) => at(row) > limit;
-    case ">=": return (row) => at(row) >= limit;
-    case "<": return (row) => at(row) < limit;
-    case "<=": return (row) => at(row) <= limit;
-    case "=": return (row) => at(row) === limit;
-    case "!=": return (row) => at(row) !== limit;
-    default: throw unparseable(cql);
+    case ">":
+      return (row) => at(row) > limit;
+    case ">=":
+      return (row) => at(row) >= limit;
+    case "<":
+      return (row) => at(row) < limit;
+    case "<=":
+      return (row) => at(row) <= limit;
+    case "=":
+      return (row) => at(row) === limit;
+    case "!=":
+      return (row) => at(row) !== limit;
+    default:
+      throw unparseable(cql);
   }
 }
 
@@ -176,22 +205,41 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 export function offsetOf(timeZone: string, instant: number): number {
   let format = formats.get(timeZone);
   if (!format) {
-    format = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
+    format = new Intl.DateTimeFormat("en-US", {
+      timeZone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
     formats.set(timeZone, format);
   }
   const part: Record<string, number> = {};
   for (const { type, value } of format.formatToParts(instant)) part[type] = Number(value);
-  return Date.UTC(part.year!, part.month! - 1, part.day!, part.hour!, part.minute!, part.second!) - Math.floor(instant / 1000) * 1000;
+  return (
+    Date.UTC(part.year!, part.month! - 1, part.day!, part.hour!, part.minute!, part.second!) -
+    Math.floor(instant / 1000) * 1000
+  );
 }
 
 function sortKeyOf(field: string, cql: string): (row: Row) => string | number {
   switch (field) {
-    case "lastmodified": return (row) => Math.floor(row.version.when / MINUTE);
-    case "created": return (row) => Math.floor(row.content.createdAt / MINUTE);
-    case "title": return (row) => row.version.title.toLowerCase();
-    case "space": return (row) => row.space.key;
-    case "type": return (row) => row.content.kind;
-    case "id": return (row) => row.content.num;
-    default: throw unparseable(cql);
+    case "lastmodified":
+      return (row) => Math.floor(row.version.when / MINUTE);
+    case "created":
+      return (row) => Math.floor(row.content.createdAt / MINUTE);
+    case "title":
+      return (row) => row.version.title.toLowerCase();
+    case "space":
+      return (row) => row.space.key;
+    case "type":
+      return (row) => row.content.kind;
+    case "id":
+      return (row) => row.content.num;
+    default:
+      throw unparseable(cql);
   }
 }

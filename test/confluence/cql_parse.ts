@@ -36,7 +36,11 @@ function tokensOf(cql: string): Token[] {
   let end = 0;
   for (const match of cql.matchAll(TOKEN)) {
     const quoted = match[1] ?? match[2];
-    tokens.push(quoted === undefined ? { text: match[3] ?? match[4]!, quoted: false } : { text: quoted.replace(/\\(.)/g, "$1"), quoted: true });
+    tokens.push(
+      quoted === undefined
+        ? { text: match[3] ?? match[4]!, quoted: false }
+        : { text: quoted.replace(/\\(.)/g, "$1"), quoted: true },
+    );
     end = match.index + match[0].length;
   }
   if (cql.slice(end).trim() !== "") throw unparseable(cql);
@@ -90,7 +94,8 @@ class Reader {
     if (field.quoted || !/^[a-z][\w.]*$/i.test(field.text)) throw unparseable(this.cql);
     const name = field.text.toLowerCase();
     const negated = this.#word("not");
-    if (this.#word("in")) return { kind: "clause", field: name, operator: negated ? "not in" : "in", values: this.#list() };
+    if (this.#word("in"))
+      return { kind: "clause", field: name, operator: negated ? "not in" : "in", values: this.#list() };
     const operator = this.#take();
     if (negated || operator.quoted || !OPERATORS.has(operator.text)) throw unparseable(this.cql);
     return { kind: "clause", field: name, operator: operator.text as Operator, values: [this.#value()] };

@@ -94,13 +94,23 @@ export class Faults {
   constructor(readonly deployment: "cloud" | "datacenter") {}
 
   add(rule: Rule): Scripted {
-    const script = { rule, hits: 0, seen: 0, remove: () => void this.#scripts.splice(this.#scripts.indexOf(script), 1) };
+    const script = {
+      rule,
+      hits: 0,
+      seen: 0,
+      remove: () => void this.#scripts.splice(this.#scripts.indexOf(script), 1),
+    };
     this.#scripts.push(script);
     return script;
   }
 
   random(chance: Chance): void {
-    this.#chance = { ...chance, faults: chance.faults ?? passing(this.deployment), perUrl: chance.perUrl ?? 2, spoilt: new Map() };
+    this.#chance = {
+      ...chance,
+      faults: chance.faults ?? passing(this.deployment),
+      perUrl: chance.perUrl ?? 2,
+      spoilt: new Map(),
+    };
   }
 
   breakPages(ids: Iterable<string>): void {
@@ -109,7 +119,8 @@ export class Faults {
 
   /** Lists with bodies time out unless they ask for no more rows than this. */
   timeOutLargeBodies(unlessLimit: number): Scripted {
-    const match = ({ path, query }: Asked) => (query.has("body-format") || /\bbody\b/.test(query.get("expand") ?? "")) && !/\/\d+$/.test(path);
+    const match = ({ path, query }: Asked) =>
+      (query.has("body-format") || /\bbody\b/.test(query.get("expand") ?? "")) && !/\/\d+$/.test(path);
     return this.add({ match, fault: { kind: "gateway_timeout", unlessLimit } });
   }
 
@@ -124,14 +135,23 @@ export class Faults {
   /** The fault of this request, scripts before chance. */
   for(method: string, path: string, query: URLSearchParams): Fault | null {
     if (this.#scripts.length === 0 && !this.#chance) return null;
-    const url = `${method} ${path}?${[...query].filter(([name]) => name !== "token").map((pair) => pair.join("=")).sort().join("&")}`;
+    const url = `${method} ${path}?${[...query]
+      .filter(([name]) => name !== "token")
+      .map((pair) => pair.join("="))
+      .sort()
+      .join("&")}`;
     const before = this.#asked.get(url) ?? 0;
     this.#asked.set(url, before + 1);
     const asked: Asked = { method, path, query, before };
     for (const script of this.#scripts) {
       const { match, skip = 0, times = Number.POSITIVE_INFINITY, fault } = script.rule;
       if (match instanceof RegExp ? !match.test(`${path}?${query}`) : match && !match(asked)) continue;
-      if (fault.kind === "gateway_timeout" && fault.unlessLimit !== undefined && Number(query.get("limit") ?? 25) <= fault.unlessLimit) continue;
+      if (
+        fault.kind === "gateway_timeout" &&
+        fault.unlessLimit !== undefined &&
+        Number(query.get("limit") ?? 25) <= fault.unlessLimit
+      )
+        continue;
       if (++script.seen <= skip || script.hits >= times) continue;
       script.hits++;
       return fault;
@@ -160,23 +180,52 @@ const waitHeader = (fault: { retryAfter?: number; form?: "seconds" | "date" }): 
 
 export function tooMany(deployment: "cloud" | "datacenter", wait: Record<string, string>): Answer {
   if (deployment === "datacenter")
-    return json({ message: "Rate limit exceeded." }, 429, { "X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-FillRate": "2", "X-RateLimit-Interval-Seconds": "5", ...wait });
+    return json({ message: "Rate limit exceeded." }, 429, {
+      "X-RateLimit-Limit": "10",
+      "X-RateLimit-Remaining": "0",
+      "X-RateLimit-FillRate": "2",
+      "X-RateLimit-Interval-Seconds": "5",
+      ...wait,
+    });
   const reset = `${new Date(Date.now() + 1000).toISOString().slice(0, 16)}Z`;
-  return { status: 429, headers: { "X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0", "X-RateLimit-NearLimit": "true", "X-RateLimit-Reset": reset, ...wait }, body: "" };
+  return {
+    status: 429,
+    headers: {
+      "X-RateLimit-Limit": "100",
+      "X-RateLimit-Remaining": "0",
+      "X-RateLimit-NearLimit": "true",
+      "X-RateLimit-Reset": reset,
+      ...wait,
+    },
+    body: "",
+  };
 }
 
 /** The answer that a fault gives instead of the right one; null for faults that bend the right one. */
 export function answerOf(fault: Fault, deployment: "cloud" | "datacenter", siteUrl: string): Answer | null {
   switch (fault.kind) {
-    case "rate_limited": return tooMany(deployment, waitHeader(fault));
-    case "throttled_403": return json({ message: "Rate limit exceeded." }, 403, waitHeader(fault));
-    case "unavailable": return html("<html><head><title>503 Service Temporarily Unavailable</title></head><body></body></html>", 503, waitHeader(fault));
-    case "server_error": return json({ statusCode: 500, message: "Internal Server Error" }, 500);
-    case "gateway_timeout": return html("<html><head><title>504 Gateway Time-out</title></head><body></body></html>", 504);
-    case "login_page": return html(LOGIN_PAGE, 200);
-    case "captcha": return captcha(siteUrl);
-    case "status": return json(fault.body ?? "", fault.status, fault.headers);
-    default: return null;
+    case "rate_limited":
+      return tooMany(deployment, waitHeader(fault));
+    case "throttled_403":
+      return json({ message: "Rate limit exceeded." }, 403, waitHeader(fault));
+    case "unavailable":
+      return html(
+        "<html><head><title>503 Service Temporarily Unavailable</title></head><body></body></html>",
+        503,
+        waitHeader(fault),
+      );
+    case "server_error":
+      return json({ statusCode: 500, message: "Internal Server Error" }, 500);
+    case "gateway_timeout":
+      return html("<html><head><title>504 Gateway Time-out</title></head><body></body></html>", 504);
+    case "login_page":
+      return html(LOGIN_PAGE, 200);
+    case "captcha":
+      return captcha(siteUrl);
+    case "status":
+      return json(fault.body ?? "", fault.status, fault.headers);
+    default:
+      return null;
   }
 }
 
@@ -188,7 +237,7 @@ export function responseOf(answer: Answer, fault: Fault | null): Response {
   switch (fault?.kind) {
     case "retry_after_on_success":
       headers.set("Retry-After", String(fault.retryAfter));
-      return new Response(answer.body as BodyInit, init);
+      return new Response(answer.body as string | Uint8Array<ArrayBuffer>, init);
     case "truncated": {
       const whole = bytes();
       return new Response(whole.slice(0, Math.floor(whole.byteLength / 2)), init);
@@ -198,7 +247,7 @@ export function responseOf(answer: Answer, fault: Fault | null): Response {
     case "drip":
       return new Response(drippingStream(bytes(), fault.pieceBytes, fault.pauseMs), init);
     default:
-      return new Response(answer.body as BodyInit, init);
+      return new Response(answer.body as string | Uint8Array<ArrayBuffer>, init);
   }
 }
 

@@ -44,7 +44,10 @@ export function numberParameter(query: URLSearchParams, name: string, usual: num
   const text = query.get(name);
   if (text === null || text === "") return usual;
   if (!/^[+-]?\d{1,9}$/.test(text))
-    throw refusedV1(400, `org.springframework.web.method.annotation.MethodArgumentTypeMismatchException: Failed to convert value of type 'java.lang.String' to required type 'int'; nested exception is java.lang.NumberFormatException: For input string: "${text}"`);
+    throw refusedV1(
+      400,
+      `org.springframework.web.method.annotation.MethodArgumentTypeMismatchException: Failed to convert value of type 'java.lang.String' to required type 'int'; nested exception is java.lang.NumberFormatException: For input string: "${text}"`,
+    );
   if (Number(text) < 0) throw refusedV1(400, `java.lang.IllegalArgumentException: ${name} cannot be less than zero`);
   return Number(text);
 }
@@ -84,7 +87,8 @@ export function cutByOffset<T>(all: readonly T[], request: CutRequest<T>): Cut<T
   const rows = source.slice(start, end).filter(visible);
   const step = quirks.nextByRequestedLimit ? request.requested : limit;
   if (end < source.length) return { rows, start, limit, next: start + step };
-  if (!request.mayPassEnd || quirks.pastEnd === "off" || source.length <= 200) return { rows, start, limit, next: null };
+  if (!request.mayPassEnd || quirks.pastEnd === "off" || source.length <= 200)
+    return { rows, start, limit, next: null };
   const again = quirks.pastEnd === "repeat" && start >= source.length ? source.slice(-limit).filter(visible) : rows;
   return { rows: again, start, limit, next: start + step };
 }
@@ -111,15 +115,24 @@ export interface SearchCut<T> {
  * One page of a Cloud search. The cursor counts pages, so a caller who changes `limit` on the way skips or repeats
  * rows; `start` is not looked at.
  */
-export function cutByPageCursor<T>(all: readonly T[], request: Omit<CutRequest<T>, "start"> & { cursor: string | null }): SearchCut<T> {
+export function cutByPageCursor<T>(
+  all: readonly T[],
+  request: Omit<CutRequest<T>, "start"> & { cursor: string | null },
+): SearchCut<T> {
   const limit = Math.min(request.requested, request.cap);
   let page = 0;
   if (request.cursor !== null) {
     const opened = request.cursor.startsWith("_sa_") ? open(request.cursor.slice(4)) : null;
     if (!Array.isArray(opened) || typeof opened[0] !== "number") {
-      const what = request.quirks.badSearchCursor === 400 ? "There was an illegal request passed to XP-Search Aggregator API : HTTP/1.1 400 Bad Request" : "There was an error returned from XP-Search Aggregator API: HTTP/1.1 500 Internal Server Error";
+      const what =
+        request.quirks.badSearchCursor === 400
+          ? "There was an illegal request passed to XP-Search Aggregator API : HTTP/1.1 400 Bad Request"
+          : "There was an error returned from XP-Search Aggregator API: HTTP/1.1 500 Internal Server Error";
       const name = "com.atlassian.confluence.api.service.exceptions.scale.SSStatusCodeException: ";
-      throw refusedV1(request.quirks.badSearchCursor, `${name}CQL was parsed but the search manager was unable to execute the search. Error message: ${name}${what}`);
+      throw refusedV1(
+        request.quirks.badSearchCursor,
+        `${name}CQL was parsed but the search manager was unable to execute the search. Error message: ${name}${what}`,
+      );
     }
     page = opened[0];
   }
@@ -153,7 +166,11 @@ export function cutByKey<T>(all: readonly T[], request: KeyedRequest<T>): KeyedC
   const text = request.query.get("limit");
   const limit = text === null ? request.usualLimit : Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > 250)
-    throw refusedV2(400, "INVALID_REQUEST_PARAMETER", `Provided value {${text}} for 'limit' is not the correct type. Expected type is int32 between 1 and 250.`);
+    throw refusedV2(
+      400,
+      "INVALID_REQUEST_PARAMETER",
+      `Provided value {${text}} for 'limit' is not the correct type. Expected type is int32 between 1 and 250.`,
+    );
   const sign = request.descending ? -1 : 1;
   const keyed = all.map((row) => ({ row, key: request.keyOf(row) })).sort((a, b) => sign * compareKeys(a.key, b.key));
   const cursor = request.query.get("cursor");
@@ -161,7 +178,12 @@ export function cutByKey<T>(all: readonly T[], request: KeyedRequest<T>): KeyedC
   if (cursor) {
     const last = open(cursor);
     if (!isKey(last))
-      throw refusedV2(400, "INVALID_REQUEST_PARAMETER", "Provided value for 'cursor' is not the correct type. Expected type is Cursor.", "The provided cursor was not valid. You can get a new valid cursor by making the original pagination request again.");
+      throw refusedV2(
+        400,
+        "INVALID_REQUEST_PARAMETER",
+        "Provided value for 'cursor' is not the correct type. Expected type is Cursor.",
+        "The provided cursor was not valid. You can get a new valid cursor by making the original pagination request again.",
+      );
     from = keyed.findIndex(({ key }) => sign * compareKeys(key, last) > 0);
     if (from < 0) from = keyed.length;
   }
@@ -173,4 +195,7 @@ export function cutByKey<T>(all: readonly T[], request: KeyedRequest<T>): KeyedC
 }
 
 const isKey = (value: unknown): value is SortKey =>
-  Array.isArray(value) && value.length === 2 && ["string", "number"].includes(typeof value[0]) && typeof value[1] === "number";
+  Array.isArray(value) &&
+  value.length === 2 &&
+  ["string", "number"].includes(typeof value[0]) &&
+  typeof value[1] === "number";

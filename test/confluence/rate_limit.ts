@@ -23,7 +23,10 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  constructor(readonly limit: Limit, now = performance.now()) {
+  constructor(
+    readonly limit: Limit,
+    now = performance.now(),
+  ) {
     this.burst = limit.burst ?? Math.max(1, limit.perSecond);
     this.#tokens = this.burst;
     this.#at = now;

@@ -5,7 +5,19 @@
 import { peakRate } from "./rate_limit.ts";
 
 /** `body` = pages or posts with their bodies, `listing` the same without, `search` CQL without bodies, `item` one without its body. */
-export type RequestKind = "body" | "listing" | "search" | "item" | "attachments" | "comments" | "labels" | "download" | "media" | "spaces" | "users" | "other";
+export type RequestKind =
+  | "body"
+  | "listing"
+  | "search"
+  | "item"
+  | "attachments"
+  | "comments"
+  | "labels"
+  | "download"
+  | "media"
+  | "spaces"
+  | "users"
+  | "other";
 
 export interface Logged {
   /** Milliseconds of `performance.now()` when the request came in. */
@@ -33,7 +45,12 @@ export function kindOf(path: string, query: URLSearchParams): RequestKind {
   if (query.has("body-format") || /(^|[,.])body\b/.test(expand)) return "body";
   if (/\/search$/.test(path)) return "search";
   if (/\/(content|pages|blogposts)\/\d+$/.test(path)) return "item";
-  if (/\/(content|pages|blogposts|children|direct-children|descendants|ancestors)$|\/(child|descendant)(\/page)?$|\/content\/page$/.test(path)) return "listing";
+  if (
+    /\/(content|pages|blogposts|children|direct-children|descendants|ancestors)$|\/(child|descendant)(\/page)?$|\/content\/page$/.test(
+      path,
+    )
+  )
+    return "listing";
   return /\/spaces?(\/|$)/.test(path) ? "spaces" : "other";
 }
 
@@ -80,7 +97,10 @@ export class RequestLog {
 
   /** The most requests to the site (not to the media host) in any window. */
   peakRate(windowMs = 1000): number {
-    return peakRate(this.entries.filter(({ kind }) => kind !== "media").map(({ at }) => at), windowMs);
+    return peakRate(
+      this.entries.filter(({ kind }) => kind !== "media").map(({ at }) => at),
+      windowMs,
+    );
   }
 
   /** Forgets everything, e.g. between two syncs. */

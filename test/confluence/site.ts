@@ -4,112 +4,22 @@
  * edit does to dates and versions follows the product: an attachment or a comment never bumps its page, trashing a
  * page hands its children to its parent, a rename is a version.
  */
-
-/** Made when asked for, so that a site of many pages costs little memory. Must give the same value each time. */
-export type Lazy<T> = T | (() => T);
-const valueOf = <T extends string | Uint8Array>(lazy: Lazy<T>): T => (typeof lazy === "function" ? lazy() : lazy);
-
-export type Status = "current" | "archived" | "trashed";
-
-/** One version; dates are milliseconds since 1970. */
-export interface Version {
-  number: number;
-  when: number;
-  by: string;
-  message: string;
-  minorEdit: boolean;
-  title: string;
-  body: Lazy<string>;
-}
-
-interface Entry {
-  /** Digits for pages, posts and comments, `att` and digits for attachments. */
-  id: string;
-  /** The number in the id; ids only grow. */
-  num: number;
-  title: string;
-  status: Status;
-  createdAt: number;
-  createdBy: string;
-  versions: Version[];
-  labels: string[];
-}
-
-export interface Page extends Entry {
-  kind: "page" | "blogpost";
-  spaceId: string;
-  parentId: string | null;
-  /** Null in some trees (CONFCLOUD-84015). */
-  position: number | null;
-  /** Who may read it and what is below it; null = whoever may read the space. */
-  readers: Set<string> | null;
-}
-
-export interface Attachment extends Entry {
-  kind: "attachment";
-  containerId: string;
-  mediaType: string;
-  fileId: string;
-  bytes: Lazy<Uint8Array>;
-  size: number | null;
-}
-
-export interface Comment extends Entry {
-  kind: "comment";
-  containerId: string;
-  parentCommentId: string | null;
-  location: "footer" | "inline";
-  /** The commented text, of an inline comment. */
-  selection: string;
-}
-
-export type Content = Page | Attachment | Comment;
-
-export interface Space {
-  id: string;
-  key: string;
-  name: string;
-  type: "global" | "personal";
-  status: "current" | "archived";
-  homepageId: string | null;
-  createdAt: number;
-  createdBy: string;
-  /** Null = everybody with an account. */
-  readers: Set<string> | null;
-}
-
-/** `id` is the accountId on Cloud and the userKey on Data Center. */
-export interface User {
-  id: string;
-  username: string;
-  displayName: string;
-  email: string;
-}
-
-export interface NewPage {
-  space: string;
-  title: string;
-  body: Lazy<string>;
-  parent?: string | null;
-  kind?: "page" | "blogpost";
-  labels?: string[];
-  by?: string;
-}
-
-export interface NewAttachment {
-  name: string;
-  mediaType: string;
-  bytes: Lazy<Uint8Array>;
-  by?: string;
-}
-
-export interface NewComment {
-  body: string;
-  location?: "footer" | "inline";
-  selection?: string;
-  parent?: string;
-  by?: string;
-}
+import {
+  type Attachment,
+  type Comment,
+  type Content,
+  type Entry,
+  forced,
+  isPage,
+  type Lazy,
+  type NewAttachment,
+  type NewComment,
+  type NewPage,
+  type Page,
+  type Space,
+  type User,
+  type Version,
+} from "./contents.ts";
 
 const push = <T>(map: Map<string, T[]>, key: string, value: T): void => {
   const list = map.get(key);
@@ -201,15 +111,15 @@ export class Site {
 
   /** The page or post that a comment or attachment hangs on, the page itself else. */
   ownerOf(content: Content): Page {
-    return content.kind === "page" || content.kind === "blogpost" ? content : this.page(content.containerId);
+    return isPage(content) ? content : this.page(content.containerId);
   }
 
   bodyOf(version: Version): string {
-    return valueOf(version.body);
+    return forced(version.body);
   }
 
   bytesOf(attachment: Attachment): Uint8Array {
-    return valueOf(attachment.bytes);
+    return forced(attachment.bytes);
   }
 
   sizeOf(attachment: Attachment): number {
@@ -235,7 +145,10 @@ export class Site {
       .filter((space) => space.status === "current")
       .flatMap((space) => this.pagesOf(space.id).filter((page) => page.status === "current"))
       .filter((page) => this.canRead(userId, page));
-    return { pages, attachments: pages.flatMap((page) => this.attachmentsOf(page.id).filter((one) => one.status === "current")) };
+    return {
+      pages,
+      attachments: pages.flatMap((page) => this.attachmentsOf(page.id).filter((one) => one.status === "current")),
+    };
   }
 
   // ---- growing
@@ -247,7 +160,16 @@ export class Site {
 
   addSpace(space: { key: string; name: string; type?: "global" | "personal" }): Space {
     const id = String(++this.#lastId);
-    const made: Space = { type: "global", ...space, id, status: "current", homepageId: null, createdAt: this.now, createdBy: this.#anyone(), readers: null };
+    const made: Space = {
+      type: "global",
+      ...space,
+      id,
+      status: "current",
+      homepageId: null,
+      createdAt: this.now,
+      createdBy: this.#anyone(),
+      readers: null,
+    };
     this.spaces.set(id, made);
     return made;
   }
@@ -262,7 +184,12 @@ export class Site {
     const by = page.by ?? this.#anyone();
     const made: Page = {
       ...this.#entry(String(num), num, page.title, page.body, by, ""),
-      kind, spaceId: space.id, parentId, position: num % 100_000, readers: null, labels: [...(page.labels ?? [])],
+      kind,
+      spaceId: space.id,
+      parentId,
+      position: num % 100_000,
+      readers: null,
+      labels: [...(page.labels ?? [])],
     };
     this.#contents.set(made.id, made);
     push(this.#bySpace, space.id, made);
@@ -276,7 +203,11 @@ export class Site {
     const hash = Bun.hash(`file ${num}`).toString(16).padStart(16, "0");
     const made: Attachment = {
       ...this.#entry(`att${num}`, num, file.name, "", file.by ?? this.#anyone(), ""),
-      kind: "attachment", containerId, mediaType: file.mediaType, bytes: file.bytes, size: null,
+      kind: "attachment",
+      containerId,
+      mediaType: file.mediaType,
+      bytes: file.bytes,
+      size: null,
       fileId: `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4000-8000-${String(num).padStart(12, "0")}`,
     };
     this.#contents.set(made.id, made);
@@ -289,8 +220,11 @@ export class Site {
     const title = `Re: ${this.page(containerId).title}`;
     const made: Comment = {
       ...this.#entry(String(num), num, title, comment.body, comment.by ?? this.#anyone(), ""),
-      kind: "comment", containerId, parentCommentId: comment.parent ?? null,
-      location: comment.location ?? "footer", selection: comment.selection ?? "",
+      kind: "comment",
+      containerId,
+      parentCommentId: comment.parent ?? null,
+      location: comment.location ?? "footer",
+      selection: comment.selection ?? "",
     };
     this.#contents.set(made.id, made);
     push(this.#comments, containerId, made);
@@ -300,12 +234,20 @@ export class Site {
   // ---- changing
 
   /** A new version of a page, post, comment or attachment's metadata. */
-  edit(id: string, change: { title?: string; body?: Lazy<string>; message?: string; minorEdit?: boolean; by?: string }): Version {
+  edit(
+    id: string,
+    change: { title?: string; body?: Lazy<string>; message?: string; minorEdit?: boolean; by?: string },
+  ): Version {
     const content = this.#need(id);
     const last = content.versions.at(-1)!;
     const version: Version = {
-      number: last.number + 1, when: this.now, by: change.by ?? last.by, message: change.message ?? "",
-      minorEdit: change.minorEdit ?? false, title: change.title ?? last.title, body: change.body ?? last.body,
+      number: last.number + 1,
+      when: this.now,
+      by: change.by ?? last.by,
+      message: change.message ?? "",
+      minorEdit: change.minorEdit ?? false,
+      title: change.title ?? last.title,
+      body: change.body ?? last.body,
     };
     content.versions.push(version);
     content.title = version.title;
@@ -359,10 +301,12 @@ export class Site {
     if (content.status !== "trashed") this.trash(id);
     for (const hanging of [...this.attachmentsOf(id), ...this.commentsOf(id)]) this.#contents.delete(hanging.id);
     this.#contents.delete(content.id);
-    if (content.kind === "attachment") return drop(this.#attachments, content.containerId, content);
-    if (content.kind === "comment") return drop(this.#comments, content.containerId, content);
-    drop(this.#bySpace, content.spaceId, content);
-    if (content.parentId !== null) drop(this.#children, content.parentId, content);
+    if (content.kind === "attachment") drop(this.#attachments, content.containerId, content);
+    else if (content.kind === "comment") drop(this.#comments, content.containerId, content);
+    else {
+      drop(this.#bySpace, content.spaceId, content);
+      if (content.parentId !== null) drop(this.#children, content.parentId, content);
+    }
   }
 
   label(id: string, ...names: string[]): void {

@@ -2,8 +2,10 @@ import { expect, test } from "bun:test";
 import { ftsText } from "../../src/index/words.ts";
 
 test("words are separated as people read them, not as Postgres' parser would", () => {
-  expect(ftsText("either/or, List<String> & a < b > c — don't").words).toBe("either or list string a b c don t");
-  expect(ftsText("ÄPFEL Straße ＦＵＬＬ ﬁnd").words).toBe("äpfel straße full find");
+  expect(ftsText("either/or, List<String> & a < b > c — don't").words.join(" ")).toBe(
+    "either or list string a b c don t",
+  );
+  expect(ftsText("ÄPFEL Straße ＦＵＬＬ ﬁnd").words.join(" ")).toBe("äpfel straße full find");
 });
 
 test("names are kept whole beside their words", () => {
@@ -24,7 +26,7 @@ test("names are kept whole beside their words", () => {
 });
 
 test("camelCase is found by its whole and by its parts", () => {
-  expect(ftsText("parseHTTPHeader").words).toBe("parsehttpheader parse http header");
+  expect(ftsText("parseHTTPHeader").words.join(" ")).toBe("parsehttpheader parse http header");
 });
 
 test("acronyms survive as names, since IT and US are stop words otherwise", () => {
@@ -32,25 +34,61 @@ test("acronyms survive as names, since IT and US are stop words otherwise", () =
 });
 
 test("scripts without blanks are segmented, and the words are counted", () => {
-  expect(ftsText("全文検索").words).toBe("全文 文検 検索");
+  expect(ftsText("全文検索").words.join(" ")).toBe("全文 文検 検索");
   expect(ftsText("one two three")).toMatchObject({ count: 3 });
 });
 
 test("overlong words and texts are bounded", () => {
-  expect(ftsText(`${"x".repeat(300)} word`).words).toBe("word");
+  expect(ftsText(`${"x".repeat(300)} word`).words.join(" ")).toBe("word");
   expect(ftsText("word ".repeat(100_000)).words.length).toBeLessThanOrEqual(65_536);
   expect(ftsText(`${"a_".repeat(200)}b`).names).toEqual([]);
 });
 
 test("texts that are all ASCII are read as any other text is", () => {
-  const alphabet = ["a", "B", "c", "DE", "fG", "9", " ", " ", ".", "_", "-", "/", "\\", ":", "::", "->", "@", "#", "+", "++", "(", "\n", "get_user_id", "CVE-2024-1", "C++", "C#", "IT", "HTTPServer"];
+  const alphabet = [
+    "a",
+    "B",
+    "c",
+    "DE",
+    "fG",
+    "9",
+    " ",
+    " ",
+    ".",
+    "_",
+    "-",
+    "/",
+    "\\",
+    ":",
+    "::",
+    "->",
+    "@",
+    "#",
+    "+",
+    "++",
+    "(",
+    "\n",
+    "get_user_id",
+    "CVE-2024-1",
+    "C++",
+    "C#",
+    "IT",
+    "HTTPServer",
+  ];
   let seed = 7;
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   for (let round = 0; round < 3000; round++) {
-    const text = Array.from({ length: 1 + Math.floor(random() * 12) }, () => alphabet[Math.floor(random() * alphabet.length)]).join("");
+    const text = Array.from(
+      { length: 1 + Math.floor(random() * 12) },
+      () => alphabet[Math.floor(random() * alphabet.length)],
+    ).join("");
     // One character beyond ASCII, apart from the rest, sends the text through the general reader.
     const general = ftsText(`${text} é`);
     const fast = ftsText(text);
-    expect({ text, words: fast.words, names: fast.names.toSorted() }).toEqual({ text, words: general.words.replace(/ ?é$/, ""), names: general.names.toSorted() });
+    expect({ text, words: fast.words.join(" "), names: fast.names.toSorted() }).toEqual({
+      text,
+      words: general.words.slice(0, -1).join(" "),
+      names: general.names.toSorted(),
+    });
   }
 });

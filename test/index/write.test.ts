@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
-import { availableConfigs, insertFts } from "../../src/index/write_fts.ts";
+import { availableConfigs } from "../../src/index/lexemes.ts";
+import { insertFts } from "../../src/index/write_fts.ts";
 import { insertVectors, vectorText } from "../../src/index/write_vectors.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { type SeededChunk, seedDocuments } from "./seed.ts";

@@ -81,6 +81,7 @@ describe("extractLinks", () => {
       '<a b="'.repeat(16_000),
       `<a${" ".repeat(100_000)}x`,
       "http://".repeat(14_000),
+      "[http://a]".repeat(20_000),
       "text a <!-- b\n\n".repeat(7_000),
       Array.from({ length: 440 }, (_, index) => "`".repeat(index + 1)).join(" "),
     ];

@@ -197,3 +197,11 @@ test("time grows with the length only", () => {
     expect({ piece, slow: performance.now() - started > 3000 }).toEqual({ piece, slow: false });
   }
 });
+
+test("looking for something active takes linear time where there is nothing", () => {
+  for (const piece of ["[a](", "![a](", "[a]:", "=a(", "[a](<b"]) {
+    const started = performance.now();
+    normal(piece.repeat(40_000));
+    expect({ piece, slow: performance.now() - started > 3000 }).toEqual({ piece, slow: false });
+  }
+});

@@ -11,7 +11,8 @@ export type Deployment = "cloud" | "datacenter";
 /** Attachments that the converters read; others are skipped with a reason. */
 const TYPES_DEFAULT = ["docx", "pdf", "md", "markdown", "txt", "html", "htm"];
 const BYTES_DEFAULT = 100 * 1024 * 1024;
-const GATEWAY = /^\/ex\/confluence\/([0-9a-f-]{8,64})(?:\/|$)/i;
+export const GATEWAY = "https://api.atlassian.com/ex/confluence";
+const GATEWAY_PATH = /^\/ex\/confluence\/([0-9a-f-]{8,64})(?:\/|$)/i;
 /** Of Cloud sites; other host names may be either deployment. */
 const CLOUD_HOST = /(?:^|\.)(?:atlassian\.net|jira\.com|atlassian-us-gov-mod\.net)$/i;
 
@@ -65,9 +66,9 @@ export interface ConfluenceSettings {
   /** Address that people use, without a slash at its end; for Cloud with `/wiki`. */
   webBase: string;
   deployment: Deployment | null;
-  /** Set when requests go through the gateway of scoped tokens. */
-  cloudId: string | null;
-  /** A scoped token whose cloud id must be found out first. */
+  /** Where requests go instead of the site itself: the gateway of scoped tokens, up to `/wiki`. */
+  gatewayRoot: string | null;
+  /** A scoped token works through the gateway only; without `gatewayRoot`, the cloud id must be found out first. */
   scoped: boolean;
   /** Part of every external ref; does not change with the way the site is reached. */
   siteName: string;
@@ -99,12 +100,12 @@ export function readSettings(connection: Connection, operator: { allowPrivateNet
     throw badConfig("deployment", `${new URL(config.base_url).host} is a ${address.deployment} address`);
   }
   if (config.cql !== undefined && !isBalanced(config.cql)) throw badConfig("cql", "has unbalanced brackets or quotes");
-  const scoped = config.auth === "scoped_token";
+  const scoped = config.auth === "scoped_token" || config.cloud_id !== undefined;
   const { attachments } = config;
   return {
     webBase: address.webBase,
     deployment: address.deployment ?? config.deployment ?? null,
-    cloudId: address.cloudId ?? (scoped ? (config.cloud_id ?? null) : null),
+    gatewayRoot: address.gatewayRoot ?? (config.cloud_id === undefined ? null : `${GATEWAY}/${config.cloud_id}/wiki`),
     scoped,
     siteName: address.siteName,
     authorization: authorizationOf(config, connection.secrets),
@@ -133,15 +134,15 @@ interface Address {
   webBase: string;
   siteName: string;
   deployment: Deployment | null;
-  cloudId: string | null;
+  gatewayRoot: string | null;
 }
 
 function addressOf(given: string, cloudId: string | undefined): Address {
   const url = new URL(given);
-  const gateway = url.hostname === "api.atlassian.com" ? GATEWAY.exec(url.pathname)?.[1] : undefined;
+  const gateway = GATEWAY_PATH.exec(url.pathname)?.[1];
   if (gateway !== undefined) {
-    const webBase = `https://api.atlassian.com/ex/confluence/${gateway}/wiki`;
-    return { webBase, siteName: gateway.toLowerCase(), deployment: "cloud", cloudId: gateway };
+    const root = `${url.origin}/ex/confluence/${gateway}/wiki`;
+    return { webBase: root, siteName: gateway.toLowerCase(), deployment: "cloud", gatewayRoot: root };
   }
   // What people copy from the address bar: everything after the context path says which page they were looking at.
   const path = url.pathname.replace(/\/(?:spaces|display|pages|rest|api|dashboard\.action|index\.action|home|x|login\.action)(?:\/.*)?$/, "");
@@ -153,7 +154,7 @@ function addressOf(given: string, cloudId: string | undefined): Address {
     // `/wiki` says nothing: on Cloud it is always there, and whether it was typed must not change any ref.
     siteName: `${url.host.toLowerCase()}${webContext === "/wiki" ? "" : webContext}`,
     deployment: isCloud ? "cloud" : null,
-    cloudId: null,
+    gatewayRoot: null,
   };
 }
 

@@ -3,25 +3,34 @@
  * address. Host names of Atlassian speak for themselves; any other one is asked.
  */
 import { PermanentError, SluiceError } from "../../errors.ts";
-import type { ConfluenceSettings } from "./config.ts";
+import { type ConfluenceSettings, GATEWAY } from "./config.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
-import { isObject, textOf } from "./json.ts";
+import { isObject, objectAt, textOf } from "./json.ts";
 import type { Site } from "./site.ts";
-
-const GATEWAY = "https://api.atlassian.com/ex/confluence";
 
 /** Throws PermanentError `connector.forbidden`, `connector.refused`; TransientError and SnoozeError as requests do. */
 export async function detectSite(settings: ConfluenceSettings, http: ConfluenceHttp, options: RequestOptions): Promise<Site> {
-  const { webBase, cloudId } = settings;
-  if (cloudId !== null) return { deployment: "cloud", root: `${GATEWAY}/${cloudId}/wiki`, webBase: siteAddress(webBase) };
-  if (settings.scoped) return { deployment: "cloud", root: `${GATEWAY}/${await findCloudId(webBase, http, options)}/wiki`, webBase };
+  const { webBase, gatewayRoot } = settings;
+  if (gatewayRoot !== null) {
+    const address = gatewayRoot === webBase ? await siteBehind(gatewayRoot, http, options) : webBase;
+    return { deployment: "cloud", root: gatewayRoot, webBase: address };
+  }
+  if (settings.scoped) {
+    const root = `${GATEWAY}/${await findCloudId(webBase, http, options)}/wiki`;
+    return { deployment: "cloud", root, webBase: webBase.endsWith("/wiki") ? webBase : `${webBase}/wiki` };
+  }
   const deployment = settings.deployment ?? (await ask(webBase, http, options));
   // Cloud lives under /wiki whether or not that was typed.
   const root = deployment === "cloud" && !webBase.endsWith("/wiki") ? `${webBase}/wiki` : webBase;
   return { deployment, root, webBase: root };
 }
 
-const siteAddress = (webBase: string): string => (webBase.endsWith("/wiki") ? webBase : `${webBase}/wiki`);
+/** The address that people use, as answers through the gateway tell it. */
+async function siteBehind(root: string, http: ConfluenceHttp, options: RequestOptions): Promise<string> {
+  const { body } = await http.json(`${root}/api/v2/spaces?limit=1`, options);
+  const base = textOf(objectAt(body, "_links").base);
+  return base !== undefined && URL.canParse(base) ? base.replace(/\/+$/, "") : root;
+}
 
 /** Public for every site, see https://support.atlassian.com/jira/kb/retrieve-my-atlassian-sites-cloud-id/ */
 async function findCloudId(webBase: string, http: ConfluenceHttp, options: RequestOptions): Promise<string> {

@@ -187,7 +187,7 @@ export class ConfluenceHttp {
 function redirectOf(response: Response, from: URL): URL | null {
   const location = response.headers.get("location");
   if (response.status < 301 || response.status > 308 || response.status === 304 || location === null) return null;
-  return URL.canParse(location, from) ? new URL(location, from) : null;
+  return URL.canParse(location, from.href) ? new URL(location, from.href) : null;
 }
 
 /** The same path on the same host: from http to https, or with another port in front of it. */

@@ -77,7 +77,8 @@ function named(site: string, id: string | null, space: string | null, title: str
 /** The content id in a short link: base64 of its little-endian bytes without the zeros, `-` for `/` and `_` for `+`. */
 function tinyId(code: string): string | null {
   if (!/^[\w-]{1,11}$/.test(code)) return null;
-  const bytes = Buffer.from(code.replaceAll("-", "/").replaceAll("_", "+"), "base64");
+  // Trailing zeros, which are "A" in base64, are left out.
+  const bytes = Buffer.from(code.replaceAll("-", "/").replaceAll("_", "+").padEnd(11, "A"), "base64");
   let id = 0n;
   for (const [i, byte] of bytes.entries()) id |= BigInt(byte) << BigInt(8 * i);
   return id > 0n ? String(id) : null;

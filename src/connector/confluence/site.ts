@@ -20,7 +20,7 @@ export function withQuery(url: string, query: Record<string, string | number | r
     search.set(key, Array.isArray(value) ? value.join(",") : String(value));
   }
   const text = search.toString();
-  return text === "" ? url : `${url}?${text}`;
+  return text === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${text}`;
 }
 
 /** The address of `_links.webui`, which is relative to the context path: `/spaces/DOC/pages/1/Title`. */

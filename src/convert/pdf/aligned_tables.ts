@@ -68,6 +68,8 @@ function listsOf(
   links: readonly Link[],
   rightward: boolean,
 ): Line[] | undefined {
+  const pieces = run.flatMap((line) => line.chunks);
+  if (columns.length < 2 || pieces.filter(startsItem).length * 4 < pieces.length) return undefined;
   const byColumn = columns.map((column) =>
     run.flatMap((line) => {
       const words = line.words.filter((word) => inStrip(column, (word.x1 + word.x2) / 2));
@@ -75,7 +77,11 @@ function listsOf(
     }),
   );
   const lists = byColumn.filter((lines) => lines.filter(isItem).length >= lines.length * 0.8);
-  return columns.length >= 2 && lists.length * 2 > columns.length ? byColumn.flat() : undefined;
+  return lists.length * 2 > columns.length ? byColumn.flat() : undefined;
+}
+
+function startsItem(chunk: Chunk): boolean {
+  return isMarker(chunk) || markerOf(`${chunk.words[0]?.parts.join("") ?? ""} x`) !== undefined;
 }
 
 /** Whether a line has a marker and something behind it. */

@@ -1,0 +1,71 @@
+/**
+ * Reads the pages that a page includes, and those that they include. Each is read once, however often it is shown; a
+ * circle ends by itself. A page that is missing or forbidden stays a placeholder. Nothing is kept beyond the request
+ * itself: what is shown here must be the page as it is now, or a change of it would pass unseen.
+ */
+import { SluiceError } from "../../errors.ts";
+import type { PagePayload } from "../../convert/confluence/page_payload.ts";
+import type { ConfluenceHttp, RequestOptions } from "./http.ts";
+import { findPage, type ReadPage, readPage } from "./read_page.ts";
+import { type IncludeName, includedPages } from "./scan_storage.ts";
+import type { Site } from "./site.ts";
+
+const PAGES_MAX = 60;
+const CHARS_MAX = 8 * 1024 * 1024;
+
+export type Included = PagePayload["includes"][number];
+
+export class Includes {
+  /** Requests under way: a template is often part of many pages that are read at the same time. */
+  private readonly running = new Map<string, Promise<ReadPage | null>>();
+
+  constructor(private readonly http: ConfluenceHttp) {}
+
+  /** In the order in which they are met. */
+  async of(page: ReadPage, spaceKey: string, site: Site, options: RequestOptions): Promise<Included[]> {
+    const found = new Map<string, Included>();
+    const queue = namesOf(page.storage, spaceKey, spaceKey);
+    let chars = 0;
+    for (const name of queue) {
+      if (found.size >= PAGES_MAX || chars > CHARS_MAX) break;
+      const included = await this.page(name, page, site, options);
+      if (included === null || included.id === page.id || found.has(included.id)) continue;
+      const key = included.space.key || name.spaceKey;
+      chars += included.storage.length;
+      const { id, title, url, version, storage } = included;
+      found.set(id, { id, space_key: key, title, url, version, storage });
+      queue.push(...namesOf(storage, key, spaceKey));
+    }
+    return [...found.values()];
+  }
+
+  private page(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<ReadPage | null> {
+    const key = JSON.stringify([name.id, name.spaceKey, name.title]);
+    const running = this.running.get(key);
+    if (running !== undefined) return running;
+    const page = this.read(name, from, site, options).finally(() => this.running.delete(key));
+    this.running.set(key, page);
+    return page;
+  }
+
+  private async read(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<ReadPage | null> {
+    try {
+      const ownSpaceId = name.isOwnSpace && from.space.id !== "" ? from.space.id : null;
+      const at = name.id !== null ? { id: name.id, type: "page" } : await findPage({ spaceKey: name.spaceKey, title: name.title! }, ownSpaceId, site, this.http, options);
+      return at === null ? null : await readPage(at.id, at.type, site, this.http, options);
+    } catch (error) {
+      if (error instanceof SluiceError && error.fate === "permanent") return null;
+      throw error;
+    }
+  }
+}
+
+type Named = IncludeName & { spaceKey: string; isOwnSpace: boolean };
+
+/** `spaceKey`: of the page that holds the markup; `ownKey`: of the page that all this is for. */
+function namesOf(storage: string, spaceKey: string, ownKey: string): Named[] {
+  return includedPages(storage).map((name) => {
+    const key = name.spaceKey ?? spaceKey;
+    return { ...name, spaceKey: key, isOwnSpace: key === ownKey };
+  });
+}
