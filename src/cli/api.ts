@@ -48,6 +48,12 @@ export async function openApi(config: Config, launch: Launch, log: Log, options:
       async () => {},
     );
   const runtime = await startRuntime(config, launch, log, options);
+  try {
+    await runtime.workersReady;
+  } catch (error) {
+    await runtime.stop();
+    throw error;
+  }
   const token = await ensureLocalToken(runtime.sql, config.dataDir);
   return apiOver(async (request) => runtime.app.fetch(request), "http://in.process", token, runtime.stop);
 }

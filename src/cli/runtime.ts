@@ -26,6 +26,8 @@ export interface Runtime {
   embedder: Embedder;
   app: ReturnType<typeof createApp>;
   wake: Wake;
+  /** Resolves when all worker threads run, rejects when one cannot start; requests can be answered before that. */
+  workersReady: Promise<void>;
   /** Ends workers within their budget, then connections and the embedded database. */
   stop(): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function startRuntime(
     const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) =>
       registry.open({ sourceType, config: given, secrets: {} });
     const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig });
+    let workersReady = Promise.resolve();
     if (options.workers) {
       const pool = new WorkerPool({
         threads: config.worker.threads,
@@ -95,10 +98,11 @@ export async function startRuntime(
         log,
       });
       undo.push(() => pool.stop(config.worker.shutdownMs));
-      await pool.start();
+      workersReady = pool.start();
+      workersReady.catch(() => {});
       if (config.database.url) await wake.listen(sql);
     }
-    return { config, sql, objects, embedder, app, wake, stop };
+    return { config, sql, objects, embedder, app, wake, workersReady, stop };
   } catch (error) {
     await stop();
     throw error;

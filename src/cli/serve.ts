@@ -34,7 +34,7 @@ export async function serve(
       // Embedded mode has one user, so a tenant and a token are made for it; with a database of their own, operators make them.
       if (!config.database.url) await ensureLocalToken(runtime.sql, config.dataDir);
       await announceServer(config.dataDir, server.url);
-    }
+    } else await runtime.workersReady;
     log.info(
       {
         url: server?.url,
@@ -45,7 +45,8 @@ export async function serve(
       },
       server ? `serving on ${server.url}` : "working",
     );
-    await stopped;
+    // Requests are answered while the threads still load; a thread that cannot start ends the service.
+    await Promise.race([stopped, runtime.workersReady.then(() => stopped)]);
     if (server) await withdrawServer(config.dataDir);
     await server?.stop(config.worker.shutdownMs);
     return EXIT.ok;

@@ -26,12 +26,16 @@ const BEAT_MS = 1000;
 const SWAP_CHUNKS_MAX = 500;
 const say = (message: FromThread): void => self.postMessage(message);
 
-let stop: ((graceMs: number) => void) | null = null;
+/** Until the loop runs, a stop is only remembered. */
+let stopAsked = false;
+let stop = (_graceMs: number): void => {
+  stopAsked = true;
+};
 let shutdownMs = 0;
 
 self.onmessage = (event: MessageEvent<ToThread>) => {
   const message = event.data;
-  if (message.kind === "stop") return stop?.(shutdownMs);
+  if (message.kind === "stop") return stop(shutdownMs);
   shutdownMs = message.config.worker.shutdownMs;
   run(message).then(
     () => say({ kind: "stopped" }),
@@ -83,6 +87,7 @@ async function run(start: StartMessage): Promise<void> {
   const loop = new WorkerLoop(context, wake, start.name);
   const janitor = start.janitor ? startJanitor(context, wake) : null;
   stop = (graceMs) => loop.stop(graceMs);
+  if (stopAsked) loop.stop(0);
   const beat = setInterval(() => say({ kind: "beat", running: loop.runningCount }), BEAT_MS);
   say({ kind: "ready" });
   try {
