@@ -62,7 +62,9 @@ class Reader {
       if (!this.#word("by")) throw unparseable(this.cql);
       do {
         const field = this.#take().text.toLowerCase();
-        order.push({ field, descending: this.#word("desc") || (this.#word("asc"), false) });
+        const descending = this.#word("desc");
+        if (!descending) this.#word("asc");
+        order.push({ field, descending });
       } while (this.#word(","));
     }
     if (this.#at < this.tokens.length) throw unparseable(this.cql);

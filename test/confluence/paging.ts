@@ -172,7 +172,8 @@ export function cutByKey<T>(all: readonly T[], request: KeyedRequest<T>): KeyedC
       `Provided value {${text}} for 'limit' is not the correct type. Expected type is int32 between 1 and 250.`,
     );
   const sign = request.descending ? -1 : 1;
-  const keyed = all.map((row) => ({ row, key: request.keyOf(row) })).sort((a, b) => sign * compareKeys(a.key, b.key));
+  const shown = request.quirks.filterAfterPaging ? all : all.filter(request.visible);
+  const keyed = shown.map((row) => ({ row, key: request.keyOf(row) })).sort((a, b) => sign * compareKeys(a.key, b.key));
   const cursor = request.query.get("cursor");
   let from = 0;
   if (cursor) {
@@ -187,11 +188,9 @@ export function cutByKey<T>(all: readonly T[], request: KeyedRequest<T>): KeyedC
     from = keyed.findIndex(({ key }) => sign * compareKeys(key, last) > 0);
     if (from < 0) from = keyed.length;
   }
-  const source = request.quirks.filterAfterPaging ? keyed : keyed.filter(({ row }) => request.visible(row));
-  if (source !== keyed && from > 0) from = source.findIndex((one) => keyed.indexOf(one) >= from);
-  const page = source.slice(from, from + limit);
+  const page = keyed.slice(from, from + limit);
   const rows = page.map(({ row }) => row).filter(request.visible);
-  return { rows, limit, next: from + limit < source.length ? seal(page.at(-1)!.key) : null };
+  return { rows, limit, next: from + limit < keyed.length ? seal(page.at(-1)!.key) : null };
 }
 
 const isKey = (value: unknown): value is SortKey =>

@@ -64,7 +64,7 @@ const ROUTES: [RegExp, Endpoint][] = [
     (call, [key, kind]) => json(spaceContent(call, key!, kind as Page["kind"])),
   ],
   [/^\/user$/, (call) => user(call)],
-  [/^\/user\/current$/, (call) => json(userV1(call, call.viewer))],
+  [/^\/user\/current$/, (call) => currentUser(call)],
   [
     /^\/user\/anonymous$/,
     (call) =>
@@ -306,6 +306,13 @@ function user(call: Call): Answer {
   if (!found) throw missingV1(`No user found with ${id === null ? `username : ${name}` : `key : ${id}`}`);
   return json(userV1(call, found.id));
 }
+
+/** Only oneself is told one's time zone, and only on Cloud. */
+const currentUser = (call: Call): Answer =>
+  json({
+    ...userV1(call, call.viewer),
+    ...(call.deployment === "cloud" ? { timeZone: call.site.timeZone } : {}),
+  });
 
 function userBulk(call: Call): Answer {
   const ids = call.query

@@ -141,6 +141,40 @@ describe("tables", () => {
     expect(await markdownOf([cells(new Page().lines(60, 60, PROSE))])).toContain(expected);
   });
 
+  test("the lines of a formula are no table", async () => {
+    const page = new Page()
+      .lines(60, 60, PROSE)
+      .text(100, 150, "a")
+      .text(140, 150, "b")
+      .text(100, 158, "=")
+      .text(140, 158, "+")
+      .text(100, 166, "c")
+      .text(140, 166, "d");
+    expect(await markdownOf([page])).not.toContain("|");
+  });
+
+  test("lists side by side are read one after the other", async () => {
+    const page = new Page();
+    for (const [row, [left, right]] of [
+      ["Gauge", "Boat"],
+      ["Rope", "Lamp"],
+      ["Chain", "Horn"],
+    ].entries()) {
+      page.text(60, 100 + row * 14, `\x95 ${left}`).text(260, 100 + row * 14, `\x95 ${right}`);
+    }
+    expect(await markdownOf([page])).toBe("- Gauge\n- Rope\n- Chain\n- Boat\n- Lamp\n- Horn\n");
+  });
+
+  test("a table of contents keeps titles and page numbers apart", async () => {
+    const titles = ["The weir", "The mill by the river", "The harbour"];
+    const page = new Page();
+    for (const [row, title] of titles.entries())
+      page.text(60, 100 + row * 14, `${title} ${". ".repeat(30 - title.length)} ${row * 7 + 3}`);
+    expect(await markdownOf([page])).toContain(
+      "| The weir | 3 |\n| The mill by the river | 10 |\n| The harbour | 17 |",
+    );
+  });
+
   test("a cell that covers two columns leaves the second empty", async () => {
     const page = new Page()
       .text(64, 100, "Measured in April")

@@ -1,10 +1,13 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
+import { claimItems } from "../../src/queue/claim_items.ts";
+import { settleItems } from "../../src/queue/settle.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import { diffAgainstSyncState } from "../../src/store/sync_state.ts";
-import { applyTombstones } from "../../src/store/tombstones.ts";
+import { applyTombstones, restoreSeen } from "../../src/store/tombstones.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { claimFor, prepared, TYPE } from "../support/documents.ts";
+import { jobWithItems } from "../support/queue.ts";
 
 let sql: Sql;
 let tenantId: string;
@@ -53,6 +56,26 @@ test("what comes back while hidden is restored without being fetched; after the 
   expect(await visible()).toBe(8);
   await tombstone(listed(0));
   await tombstone(listed(0));
+  expect(await diff()).toEqual({ changed: [0], unchanged: 7 });
+});
+
+test("what is seen again is shown again, even by a listing that was not complete", async () => {
+  await tombstone(listed(0));
+  expect(await restoreSeen(sql, { tenantId, connectionId }, listed(3))).toBe(1);
+  expect(await visible()).toBe(8);
+});
+
+test("a file that vanished during a sync counts as changed when it comes back with its old change mark", async () => {
+  const jobId = await jobWithItems(sql, tenantId, ["file:///0.md", "file:///1.md"]);
+  const items = await claimItems(sql, { worker: "w", leaseSeconds: 60, lane: "inline", limit: 2 });
+  await settleItems(
+    sql,
+    { tenantId, jobId },
+    items.map(({ itemId, runLease }, i) => ({
+      ...{ itemId, runLease, outcome: "skipped", errorMessage: "so" },
+      errorCode: i === 0 ? "connector.gone" : "convert.empty",
+    })),
+  );
   expect(await diff()).toEqual({ changed: [0], unchanged: 7 });
 });
 
