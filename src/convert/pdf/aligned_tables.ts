@@ -219,6 +219,8 @@ function tableOf(
 ): Table | undefined {
   const split = run.filter(isSplit);
   if (columns.length < 2 || split.length < 2 || (columns.length === 2 && split.length < 3)) return undefined;
+  // Code is aligned as well, but seldom in three columns.
+  if (columns.length === 2 && run.every((line) => line.mono)) return undefined;
   const words = split.reduce((sum, line) => sum + line.words.length, 0);
   const pieces = split.reduce((sum, line) => sum + line.chunks.length, 0);
   if (words / pieces > CELL_WORDS_MAX || !looksLikeTable(split, columns) || isContents(split)) return undefined;

@@ -1,7 +1,7 @@
 /**
  * Data files that PDF.js asks for while it reads fonts. Nothing is ever fetched: what is not bundled is refused, and
  * PDF.js goes on without it. Bundled are Adobe's predefined CMaps, without which text in most Chinese, Japanese and
- * Korean files is unreadable (licence: cmaps.LICENSE.txt; packed by scripts/pack_pdf_cmaps.ts). They are unpacked when
+ * Korean files is unreadable (licence: cmaps.LICENSE.txt; packed by pack_cmaps.ts). They are unpacked when
  * the first file asks for one.
  */
 import { brotliDecompressSync } from "node:zlib";

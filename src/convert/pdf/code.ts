@@ -4,11 +4,14 @@
  */
 import type { Line } from "./lines.ts";
 
+/** Addresses are often set in such a font, and are no code. */
+const ADDRESS = /^[\d\s.[\]*]*(?:(?:https?:\/\/|www\.|mailto:)\S+|[\w.+-]+@[\w.-]+)$/;
+
 /** Splits a region into code (two lines or more of fixed width) and other text, in order. */
 export function codeRuns(lines: readonly Line[]): { code: boolean; lines: Line[] }[] {
   const runs: { code: boolean; lines: Line[] }[] = [];
   for (const line of lines) {
-    const code = line.mono && !line.table;
+    const code = line.mono && !line.table && !ADDRESS.test(line.text);
     const last = runs.at(-1);
     if (last && last.code === code) last.lines.push(line);
     else runs.push({ code, lines: [line] });

@@ -5,6 +5,7 @@ import { escapeInline, escapeLineStart, fencedCode, linkDestination } from "../.
 import { gfmTable } from "../../markdown/table.ts";
 import type { Block } from "./blocks.ts";
 import type { Span } from "./rows.ts";
+import { UNKNOWN } from "./text_state.ts";
 
 /** Inline Markdown of spans; touching spans of one link are one link. */
 export function writeSpans(spans: readonly Span[]): string {
@@ -15,7 +16,8 @@ export function writeSpans(spans: readonly Span[]): string {
     else merged.push({ ...span });
   }
   let markdown = "";
-  for (const { text, url } of merged) {
+  for (const { text: raw, url } of merged) {
+    const text = raw.replaceAll(UNKNOWN, "•");
     if (url === null) {
       markdown += escapeInline(text, { before: markdown.at(-1) ?? "" });
       continue;
