@@ -7,6 +7,12 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import * as v from "valibot";
+import {
+  CONFLUENCE_SECRET_NAMES,
+  CONFLUENCE_VARIABLES,
+  confluenceFaults,
+  confluenceOf,
+} from "./confluence_environment.ts";
 import { InputError } from "./errors.ts";
 import type { LogLevel } from "./log.ts";
 import type { ObjectsConfig } from "./store/objects.ts";
@@ -18,6 +24,7 @@ const SECRETS = [
   "S3_SECRET_ACCESS_KEY",
   "EMBEDDINGS_API_KEY",
   "SECRET_KEY",
+  ...CONFLUENCE_SECRET_NAMES,
 ] as const;
 
 const text = v.pipe(v.string(), v.trim(), v.minLength(1, "must not be empty"));
@@ -38,6 +45,7 @@ const integer = (fallback: number, min: number, max: number) =>
   );
 
 const Environment = v.object({
+  ...CONFLUENCE_VARIABLES,
   DATABASE_URL: v.optional(
     v.pipe(text, v.regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://")),
   ),
@@ -45,7 +53,8 @@ const Environment = v.object({
   DATA_DIR: v.optional(text, ".sluice"),
   HOST: v.optional(text, "127.0.0.1"),
   PORT: integer(8100, 0, 65535),
-  WORKER_THREADS: integer(Math.max(1, availableParallelism()), 1, 128),
+  // One core is left to the API and to Postgres: with as many threads as cores they take each other's turns.
+  WORKER_THREADS: integer(Math.max(1, availableParallelism() - 1), 1, 128),
   LOG_LEVEL: v.optional(v.picklist(["trace", "debug", "info", "warn", "error", "fatal", "silent"])),
 
   S3_ENDPOINT: v.optional(httpUrl),
@@ -106,7 +115,7 @@ function withSecretFiles(
 }
 
 function crossChecks(env: v.InferOutput<typeof Environment>): string[] {
-  const faults: string[] = [];
+  const faults = confluenceFaults(env);
   const s3 = [env.S3_ENDPOINT, env.S3_BUCKET_RAW, env.S3_BUCKET_MARKDOWN];
   if (s3.some(Boolean) && !(env.S3_BUCKET_RAW && env.S3_BUCKET_MARKDOWN))
     faults.push("S3_BUCKET_RAW and S3_BUCKET_MARKDOWN must both be set to keep objects in S3");
@@ -201,6 +210,7 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
     fileMaxBytes: env.FILE_MAX_BYTES,
     upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
     secretKey: env.SECRET_KEY ?? null,
+    confluence: confluenceOf(env),
     convert: {
       deadlineMs: env.CONVERT_DEADLINE_SECONDS * 1000,
       memoryMaxBytes: env.CONVERT_MEMORY_MAX_MB * 1024 * 1024,

@@ -1,6 +1,6 @@
 /**
  * Every error code of the product, once: `stage.reason` → HTTP status and the way out for whoever meets it.
- * The troubleshooting page is generated from this list. Keep it sorted by stage.
+ * The help goes into error answers, job items and the command line. Sorted by stage.
  */
 interface CodeInfo {
   /** Status of an HTTP answer that carries this code. */
@@ -42,7 +42,7 @@ export const CODES = {
     409,
     "The source was being written while it was read; it is read again on the next attempt.",
   ),
-  "connector.too_large": code(413, "Raise UPLOAD_MAX_BYTES or split the document."),
+  "connector.too_large": code(413, "Raise FILE_MAX_BYTES or split the document."),
   "connector.forbidden": code(403, "Correct the connection's credentials or their rights."),
   "connector.address_refused": code(
     403,
@@ -61,6 +61,7 @@ export const CODES = {
     500,
     "Start with the SECRET_KEY that the connection was saved with, or enter its secrets again.",
   ),
+  "connector.no_connection": code(404, "The connection was deleted; create it again or sync another one."),
 
   "convert.unsupported_type": code(415, "Convert the file to .md, .txt, .html, .docx or .pdf and send it again."),
   "convert.empty": code(422, "The file has no bytes; check how it was written or exported."),
@@ -144,6 +145,17 @@ export const CODES = {
   "objects.too_large": code(413, "The object exceeds the reader's limit."),
   "objects.disk": code(507, "Free space on DATA_DIR or correct its permissions."),
 
+  "queue.attempts_exhausted": code(
+    500,
+    "The item brought down or outlasted its worker every time; look at the worker's log, then retry the job.",
+  ),
+  "queue.deadline": code(
+    504,
+    "The item took longer than ITEM_DEADLINE_SECONDS; look for a slow source or object store, or raise the limit.",
+  ),
+  "queue.lease_expired": code(500, "A worker stopped answering; the work was taken over by another one."),
+  "queue.superseded": code(409, "Nothing to do: a later request for the same source was fulfilled first."),
+
   "request.invalid": code(400, "Correct the named fields; GET /openapi.json describes them."),
   "request.bad_json": code(400, "Send one well-formed JSON object in UTF-8."),
   "request.bad_cursor": code(
@@ -156,8 +168,12 @@ export const CODES = {
   "request.method_not_allowed": code(405, "Use one of the methods that the Allow header names."),
   "request.tenant_required": code(400, "Name the tenant in tenant_id: an admin token belongs to none."),
 
+  "schema.changed": code(500, "Start the binary that migrated this database, or restore the database from a backup."),
+  "schema.newer": code(500, "Start a binary at least as new as the one that migrated this database."),
+
   "tenant.not_found": code(404, "List the tenants to see their ids."),
   "tenant.duplicate_name": code(409, "Choose another name, or use the tenant that has it."),
+
   "token.not_found": code(404, "List the tokens to see their ids; it may be revoked already."),
 
   "upload.not_multipart": code(415, "Send the files as multipart/form-data."),
@@ -167,27 +183,12 @@ export const CODES = {
   "upload.empty_file": code(400, "The file has no bytes; check it and send it again."),
   "upload.bad_name": code(400, "Rename the file: no control characters, no path with .., at most 255 bytes."),
   "upload.duplicate_name": code(400, "Two files of one request have the same name; rename one or send it separately."),
-  "upload.bad_type": code(415, "Send a file of one of the supported types."),
   "upload.unsupported_type": code(415, "Convert the file to .md, .txt, .html, .docx or .pdf and send it again."),
   "upload.too_large": code(413, "The file exceeds UPLOAD_MAX_BYTES; split it or raise the limit."),
   "upload.too_many_files": code(413, "Send fewer files in one request."),
   "upload.too_many_fields": code(400, "Send fewer or shorter form fields."),
   "upload.duplicate_field": code(400, "Send each form field once."),
   "upload.spool_failed": code(507, "The server could not write the upload to disk; free space on DATA_DIR."),
-  "connector.no_connection": code(404, "The connection was deleted; create it again or sync another one."),
-  "queue.attempts_exhausted": code(
-    500,
-    "The item brought down or outlasted its worker every time; look at the worker's log, then retry the job.",
-  ),
-  "queue.deadline": code(
-    504,
-    "The item took longer than ITEM_DEADLINE_SECONDS; look for a slow source or object store, or raise the limit.",
-  ),
-  "queue.lease_expired": code(500, "A worker stopped answering; the work was taken over by another one."),
-  "queue.superseded": code(409, "Nothing to do: a later request for the same source was fulfilled first."),
-  "schema.changed": code(500, "Start the binary that migrated this database, or restore the database from a backup."),
-  "schema.newer": code(500, "Start a binary at least as new as the one that migrated this database."),
-  "schema.older": code(503, 'Run "sluice migrate".'),
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof CODES;

@@ -70,6 +70,7 @@ export interface ErrorData {
   stack?: string;
 }
 
+/** Any thrown value as data; what is no SluiceError becomes a bug with its stack. */
 export function errorToData(error: unknown): ErrorData {
   if (error instanceof SluiceError) {
     const data: ErrorData = { fate: error.fate, code: error.code, message: error.message, details: error.details };
@@ -86,6 +87,7 @@ export function errorToData(error: unknown): ErrorData {
   };
 }
 
+/** The error again, of the class that its fate names (an InputError comes back as PermanentError). */
 export function errorFromData(data: ErrorData): Error {
   switch (data.fate) {
     case "permanent":

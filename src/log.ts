@@ -7,6 +7,7 @@ import pino from "pino";
 export type Log = pino.Logger;
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
+/** `bindings` stand in every line. */
 export function createLog(level: LogLevel, bindings: Record<string, unknown> = {}): Log {
   return pino(
     {

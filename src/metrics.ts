@@ -17,6 +17,7 @@ export interface Metrics {
 const METHODS = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"]);
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
+/** A registry of its own, so that two apps in one process do not mix. */
 export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
   const registry = new Registry();
   const registers = [registry];

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { MIGRATIONS } from "../src/db/migrations.ts";
+import { CODES } from "../src/error_codes.ts";
 
 const root = join(import.meta.dir, "..");
 const FILE_LINES_MAX = 400;
@@ -132,4 +133,14 @@ test("every migration in sql/ is listed once, in order", () => {
   expect(MIGRATIONS.map((migration) => migration.version)).toEqual(names.map((_, i) => i + 1));
   for (const migration of MIGRATIONS)
     expect(migration.text).toBe(readFileSync(join(root, "sql", `${migration.name}.sql`), "utf8"));
+});
+
+test("error codes are sorted by stage, and each is used", () => {
+  const codes = Object.keys(CODES);
+  const stages = codes.map((code) => code.split(".")[0]!);
+  expect(stages).toEqual(stages.toSorted());
+  const text = sources.filter((file) => file.path !== "src/error_codes.ts").map((file) => file.text);
+  // Made from the state of a token.
+  const composed = new Set(["auth.expired", "auth.revoked"]);
+  expect(codes.filter((code) => !composed.has(code) && !text.some((one) => one.includes(`"${code}"`)))).toEqual([]);
 });

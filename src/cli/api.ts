@@ -1,5 +1,5 @@
 /**
- * The command line is a client of the HTTP API, always: of the server that runs on this DATA_DIR if there is one, else of
+ * Commands about documents are clients of the HTTP API: of the server that runs on this DATA_DIR if there is one, else of
  * the same app inside this process. So a command does exactly what a request does.
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
@@ -37,6 +37,7 @@ async function runningServer(dataDir: string): Promise<string | null> {
   }
 }
 
+/** The running server if its token is readable here, else a runtime of this process, which `close` stops. */
 export async function openApi(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Api> {
   const url = await runningServer(config.dataDir);
   const local = url ? await readLocalToken(config.dataDir) : null;

@@ -18,6 +18,7 @@ const CLOCK_SKEW_MAX_S = 5;
 const POSTGRES = { min: 150_000, next: 190_000 };
 const VECTOR_MIN = "0.7";
 
+/** Runs every check, whatever the ones before found; exit code 1 when one failed. */
 export async function doctor(
   options: { fix: boolean; json: boolean },
   config: Config,

@@ -18,6 +18,7 @@ export interface IngestOptions {
 
 const SOURCE_TYPE = "FILE_CATALOG_OBJECT";
 
+/** Syncs the folder through its own connection, follows the job and prints the ledger. */
 export async function ingest(
   folder: string,
   options: IngestOptions,

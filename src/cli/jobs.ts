@@ -14,6 +14,7 @@ export interface JobsOptions {
   retry: boolean;
 }
 
+/** Without an id: the newest jobs. With one: cancels or retries it if asked to, then shows it or its items. */
 export async function jobs(
   jobId: string | undefined,
   options: JobsOptions,

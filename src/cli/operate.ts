@@ -6,7 +6,7 @@ import { migrate, migrationStatus } from "../db/migrate.ts";
 import { InputError } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { createTenant, listTenants } from "../store/tenants.ts";
-import { createToken, listTokens, revokeToken } from "../store/tokens.ts";
+import { createToken, listTokens, revokeToken, type TokenScope } from "../store/tokens.ts";
 import type { Launch } from "./launch.ts";
 import { openDatabase } from "./runtime.ts";
 import { EXIT, print, printJson, table } from "./terminal.ts";
@@ -23,6 +23,7 @@ export async function withDatabase<T>(config: Config, launch: Launch, work: (sql
   }
 }
 
+/** Brings the schema up to date; with `status` or `dryRun` only says what is applied or pending. */
 export async function migrateCommand(
   options: { status: boolean; dryRun: boolean; json: boolean },
   config: Config,
@@ -31,7 +32,8 @@ export async function migrateCommand(
   return withDatabase(config, launch, async (sql) => {
     if (options.status || options.dryRun) {
       const status = (await migrationStatus(sql)).filter((m) => !options.dryRun || m.appliedAt === null);
-      if (options.json) printJson({ migrations: status });
+      if (options.json)
+        printJson({ migrations: status.map(({ appliedAt, ...rest }) => ({ ...rest, applied_at: appliedAt })) });
       else if (status.length === 0) print("Nothing to apply.");
       else
         print(
@@ -49,6 +51,7 @@ export async function migrateCommand(
   });
 }
 
+/** Prints the id of the new tenant; migrates first, so that it works on an empty database. */
 export async function tenantCreate(
   name: string,
   options: { json: boolean },
@@ -64,6 +67,7 @@ export async function tenantCreate(
   });
 }
 
+/** By name. */
 export async function tenantList(options: { json: boolean }, config: Config, launch: Launch): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     const tenants = await listTenants(sql);
@@ -76,16 +80,14 @@ export async function tenantList(options: { json: boolean }, config: Config, lau
 export interface TokenOptions {
   tenant?: string;
   name: string;
-  scope?: string;
+  scope?: TokenScope;
   expiresDays?: number;
   json: boolean;
 }
 
-const SCOPES = ["admin", "write", "read"] as const;
-
+/** Prints the token, which nobody can ask for again. Without a scope: `write` for a tenant, else `admin`. */
 export async function tokenCreate(options: TokenOptions, config: Config, launch: Launch): Promise<number> {
-  const scope = SCOPES.find((known) => known === (options.scope ?? (options.tenant ? "write" : "admin")));
-  if (!scope) throw new InputError("request.invalid", `--scope must be one of ${SCOPES.join(", ")}`);
+  const scope = options.scope ?? (options.tenant ? "write" : "admin");
   if ((scope === "admin") === Boolean(options.tenant))
     throw new InputError(
       "request.invalid",
@@ -102,6 +104,7 @@ export async function tokenCreate(options: TokenOptions, config: Config, launch:
   });
 }
 
+/** Newest first, whatever their state. */
 export async function tokenList(
   options: { tenant?: string; json: boolean },
   config: Config,
@@ -109,22 +112,36 @@ export async function tokenList(
 ): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     const tokens = await listTokens(sql, options.tenant ?? null);
-    if (options.json) printJson({ tokens });
+    if (options.json)
+      printJson({
+        tokens: tokens.map((t) => ({
+          token_id: t.tokenId,
+          tenant_id: t.tenantId,
+          name: t.name,
+          scope: t.scope,
+          state: t.state,
+          created_at: t.createdAt,
+          expires_at: t.expiresAt,
+          revoked_at: t.revokedAt,
+          last_used_at: t.lastUsedAt,
+        })),
+      });
     else
       print(
         table([
           ["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE"],
-          ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.revokedAt ? "revoked" : "valid"]),
+          ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.state]),
         ]),
       );
     return EXIT.ok;
   });
 }
 
+/** Throws InputError `token.not_found`, also for a token that was revoked before. */
 export async function tokenRevoke(tokenId: string, config: Config, launch: Launch): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     if (!(await revokeToken(sql, tokenId)))
-      throw new InputError("request.invalid", `there is no valid token ${tokenId}`);
+      throw new InputError("token.not_found", `there is no unrevoked token ${tokenId}`);
     print(`Revoked ${tokenId}.`);
     return EXIT.ok;
   });

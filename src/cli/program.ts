@@ -1,7 +1,8 @@
 /** The command line: commands, options, help. Each command's work is in a file of its own, loaded when it is called. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Config, readConfig } from "../config.ts";
 import { createLog, type Log } from "../log.ts";
+import { TOKEN_SCOPES } from "../store/tokens.ts";
 import { VERSION } from "../version.ts";
 import type { Launch } from "./launch.ts";
 import { EXIT, print, printJson, reportError } from "./terminal.ts";
@@ -151,7 +152,7 @@ function addOperatorCommands(program: Command, run: Run): void {
     .description("print a new token, once")
     .requiredOption("--name <name>", "what it is for")
     .option("--tenant <id>", "the tenant it may act for")
-    .option("--scope <scope>", "admin, write or read")
+    .addOption(new Option("--scope <scope>", "what it may do").choices(TOKEN_SCOPES))
     .option("--expires-days <n>", "valid for so many days", number)
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tokenCreate(o, c.config, c.launch), true));

@@ -57,6 +57,7 @@ export async function openDatabase(
   });
 }
 
+/** Starts the parts; when one fails, those before it are stopped again. Worker threads may still be loading: see `workersReady`. */
 export async function startRuntime(
   config: Config,
   launch: Launch,
@@ -87,7 +88,7 @@ export async function startRuntime(
     const fileCatalogRoots = [...config.fileCatalogRoots, ...(options.extraRoots ?? [])];
     const registry = registryOf(config, objects, fileCatalogRoots);
     const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) =>
-      registry.open({ sourceType, config: given, secrets: {} });
+      registry.validate(sourceType, given);
     const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig });
     let workersReady = Promise.resolve();
     if (options.workers) {

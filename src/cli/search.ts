@@ -1,25 +1,14 @@
 /** `sluice search QUERY`: hits for people, or as one JSON object. */
 import type { Config } from "../config.ts";
+import type { Hit } from "../index/search.ts";
 import type { Log } from "../log.ts";
 import { openApi } from "./api.ts";
 import type { Launch } from "./launch.ts";
 import { EXIT, print, printJson } from "./terminal.ts";
 
-interface Hit {
-  score: number;
-  chunk_id: string;
-  document_id: string;
-  source_id: string;
-  source_version_id: string;
-  title: string;
-  chunk_path: string;
-  chunk_text: string;
-  url: string | null;
-  external_ref: string;
-}
-
 const SNIPPET_LINES = 3;
 
+/** Asks the API; prints the hits, best first. */
 export async function searchCommand(
   query: string,
   options: { json: boolean; topK: number; mode: string },

@@ -13,6 +13,7 @@ import { EXIT } from "./terminal.ts";
 /** Spooled uploads older than this were left behind by a crash. */
 const SPOOL_KEPT_MS = 3_600_000;
 
+/** Returns after a signal, when everything has been drained and closed. */
 export async function serve(
   options: { workerOnly: boolean },
   config: Config,

@@ -1,4 +1,5 @@
 /** What a person at a terminal sees: results on stdout, progress and messages on stderr, never mixed. */
+import { toSluiceError } from "../db/sqlstate.ts";
 import { CODES, messageOf, SluiceError } from "../errors.ts";
 
 export const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -9,9 +10,10 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value));
 export const EXIT = { ok: 0, failed: 1, usage: 2, config: 78 } as const;
 
 /** Says what went wrong and what to do about it; returns the exit code. */
-export function reportError(error: unknown): number {
+export function reportError(thrown: unknown): number {
+  const error = toSluiceError(thrown, "the database does not answer");
   if (!(error instanceof SluiceError)) {
-    say(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    say(`sluice: ${isSystemError(error) ? error.message : (error.stack ?? error.message)}`);
     return EXIT.failed;
   }
   if (error.code === "config.invalid") {
@@ -23,9 +25,13 @@ export function reportError(error: unknown): number {
   return EXIT.failed;
 }
 
+/** A folder that cannot be written, a full disk, a port in use: the message says it, and a stack would only hide it. */
+const isSystemError = (error: Error): boolean => "syscall" in error;
+
 /** Thousands separated, as people read numbers. */
 export const count = (n: number): string => n.toLocaleString("en-US");
 
+/** A duration as people read it: `340 ms`, `1.9 s`. */
 export function seconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -9,6 +9,7 @@ import { followJob, ledgerJson, sayLedger } from "./follow_job.ts";
 import type { Launch } from "./launch.ts";
 import { EXIT, printJson } from "./terminal.ts";
 
+/** Sends all files in one request and follows their job. */
 export async function upload(
   files: string[],
   options: { json: boolean },

@@ -58,37 +58,27 @@ export class ConnectorRegistry {
     }
     return factory(connection);
   }
+
+  /**
+   * Says before a connection is stored whether it could work, as far as its config tells on this machine. Throws as
+   * `open` does, and PermanentError `connector.root_missing`, `connector.root_not_allowed`.
+   */
+  validate(sourceType: SourceType, config: JsonObject): void {
+    const connection = { sourceType, config, secrets: {} };
+    // Confluence cannot do without its secrets, which are not part of what is checked here.
+    const connector = sourceType.startsWith("CONFLUENCE_") ? this.create(connection) : this.open(connection);
+    connector.checkConfig?.();
+  }
 }
 
 /** All connectors of the product. */
 export function createRegistry(environment: ConnectorEnvironment): ConnectorRegistry {
-  const { objects } = environment;
-  return withConnections(environment).register("FILE_UPLOAD_OBJECT", "upload", () => new UploadConnector(objects));
-}
-
-/**
- * Says before a connection is stored whether it could work, as far as its config tells. Throws InputError
- * `connector.bad_config`, PermanentError `connector.root_missing`, `connector.root_not_allowed`.
- */
-export function validateConnectionConfig(
-  sourceType: string,
-  config: JsonObject,
-  fileCatalogRoots: readonly string[],
-): void {
-  if (sourceType === "FILE_UPLOAD_OBJECT") {
-    throw new InputError("connector.bad_config", "uploads need no connection", { field: "source_type" });
-  }
-  const connection = { sourceType: assertSourceType(sourceType), config, secrets: {} };
-  withConnections({ fileCatalogRoots }).create(connection).checkConfig?.();
-}
-
-/** The source types that are reached through connections. */
-function withConnections(environment: Omit<ConnectorEnvironment, "objects">): ConnectorRegistry {
   const confluence: ConnectorFactory = (connection) =>
     new ConfluenceConnector(connection, environment.confluence ?? {});
   return new ConnectorRegistry()
     .register("FILE_CATALOG_OBJECT", "directory", (connection) => new DirectoryConnector(connection, environment))
     .register("FILE_CATALOG_OBJECT", "s3", (connection) => new BucketConnector(connection, environment))
+    .register("FILE_UPLOAD_OBJECT", "upload", () => new UploadConnector(environment.objects))
     .register("CONFLUENCE_PAGE", "confluence", confluence)
     .register("CONFLUENCE_ATTACHMENT", "confluence", confluence);
 }

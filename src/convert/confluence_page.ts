@@ -30,7 +30,12 @@ function readPayload(bytes: Uint8Array): PagePayload {
   try {
     return v.parse(PagePayload, JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {
-    throw new PermanentError("convert.malformed", "The bytes are no Confluence page as the connector stores it.", {}, { cause: error });
+    throw new PermanentError(
+      "convert.malformed",
+      "The bytes are no Confluence page as the connector stores it.",
+      {},
+      { cause: error },
+    );
   }
 }
 
@@ -41,9 +46,11 @@ function contextOf(payload: PagePayload): ConfluenceContext {
     ...(space.key === "" ? {} : { spaceKey: space.key }),
     self: { contentId: id, title: payload.title, ...(space.key === "" ? {} : { spaceKey: space.key }) },
     userName: (user) => users[user] ?? null,
-    pageTitle: (ref) => (ref.contentId === id ? payload.title : (payload.includes.find((one) => one.id === ref.contentId)?.title ?? null)),
+    pageTitle: (ref) =>
+      ref.contentId === id ? payload.title : (payload.includes.find((one) => one.id === ref.contentId)?.title ?? null),
     attachmentUrl: (name, page) => {
-      const holder = page === undefined ? id : page.contentId;
+      const holder =
+        page === undefined ? id : (page.contentId ?? includedPage({ ...page, kind: "include" }, payload)?.id);
       return holder === undefined ? null : `${baseUrl}/download/attachments/${holder}/${encodeURIComponent(name)}`;
     },
     include: (ref) => includedPage(ref, payload),
@@ -52,9 +59,10 @@ function contextOf(payload: PagePayload): ConfluenceContext {
 
 /** Titles are unique within a space only; a reference without a space that is found in none of them means its own. */
 function includedPage(ref: IncludeRef, payload: PagePayload) {
-  const found = payload.includes.find((page) => isNamed(page, ref, ref.spaceKey ?? payload.space.key)) ??
+  const found =
+    payload.includes.find((page) => isNamed(page, ref, ref.spaceKey ?? payload.space.key)) ??
     (ref.spaceKey === undefined ? payload.includes.find((page) => isNamed(page, ref, page.space_key)) : undefined);
-  return found === undefined ? null : { storage: found.storage, title: found.title, url: found.url };
+  return found === undefined ? null : { id: found.id, storage: found.storage, title: found.title, url: found.url };
 }
 
 function isNamed(page: PagePayload["includes"][number], ref: PageRef, spaceKey: string): boolean {
@@ -64,14 +72,19 @@ function isNamed(page: PagePayload["includes"][number], ref: PageRef, spaceKey: 
 
 const clean = (title: string): string => title.normalize("NFC").replace(/\s+/g, " ").trim();
 
-function commentsSection(payload: PagePayload, context: ConfluenceContext, limits: ConvertLimits): { blocks: string[]; warnings: Warning[] } {
+function commentsSection(
+  payload: PagePayload,
+  context: ConfluenceContext,
+  limits: ConvertLimits,
+): { blocks: string[]; warnings: Warning[] } {
   const warnings: Warning[] = [];
   if (payload.comments.length === 0) return { blocks: [], warnings };
   const authors = new Map(payload.comments.map((comment) => [comment.id, authorOf(comment, payload)]));
   const blocks = ["## Comments"];
   for (const comment of payload.comments) {
     const said = convertConfluenceText(comment.storage, context, limits);
-    for (const warning of said.warnings) if (!warnings.some(({ code }) => code === warning.code)) warnings.push(warning);
+    for (const warning of said.warnings)
+      if (!warnings.some(({ code }) => code === warning.code)) warnings.push(warning);
     blocks.push(introduction(comment, authors));
     if (comment.selection !== null) blocks.push(`> ${escaped(comment.selection)}`);
     blocks.push(said.markdown.trim());
@@ -95,7 +108,10 @@ function introduction(comment: Comment, authors: ReadonlyMap<string, string>): s
 
 /** Names and passages are text: nothing in them is markup. */
 function escaped(text: string): string {
-  return text.replace(/\s+/g, " ").trim().replace(/[\\`*_[\]<>&|~]/g, "\\$&");
+  return text
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/[\\`*_[\]<>&|~]/g, "\\$&");
 }
 
 /** Fields without a value are left out. */
@@ -122,5 +138,9 @@ function metadataOf(payload: PagePayload): Record<string, MetadataValue> {
     comments: payload.comments.length || null,
     includes: payload.includes.map(({ id, title, version: number }) => ({ id, title, version: number })),
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0)));
+  return Object.fromEntries(
+    Object.entries(fields).filter(
+      ([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0),
+    ),
+  );
 }

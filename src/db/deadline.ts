@@ -14,7 +14,7 @@ export async function withTimeout<T>(promise: PromiseLike<T>, ms: number, what: 
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new TransientError("database.timeout", `The database did not finish the ${what} within ${ms} ms.`));
+      reject(new TransientError("database.timeout", `The ${what} did not end within ${ms} ms.`));
       cancel(promise);
     }, ms);
   });

@@ -93,14 +93,3 @@ export async function migrate(sql: Sql): Promise<string[]> {
   }
   return done;
 }
-
-/** @throws PermanentError `schema.older` unless every migration of this binary is applied. */
-export async function requireCurrentSchema(sql: Sql): Promise<void> {
-  const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
-  if (pending.length > 0)
-    throw new PermanentError(
-      "schema.older",
-      `The database lacks ${pending.length} migration(s), the first is ${pending[0]?.name}: run "sluice migrate".`,
-      { pending: pending.map((migration) => migration.name) },
-    );
-}

@@ -12,6 +12,7 @@ export interface ServerFacts {
   mayCreate: boolean;
 }
 
+/** One statement; throws what the driver throws. */
 export async function serverFacts(sql: Sql): Promise<ServerFacts> {
   const [facts] = await sql<ServerFacts[]>`
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS "versionNumber",

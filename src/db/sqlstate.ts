@@ -55,11 +55,6 @@ function transientCode(error: unknown): ErrorCode | undefined {
   return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)];
 }
 
-/** Whether the same statement may succeed later. */
-export function isTransientDatabaseError(error: unknown): boolean {
-  return error instanceof SluiceError ? error.fate !== "permanent" : transientCode(error) !== undefined;
-}
-
 /**
  * The error to throw on: a TransientError `database.*` for what passes, else the error itself.
  * @param what the work that failed, for the message: "swap in"

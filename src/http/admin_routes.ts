@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { InputError } from "../errors.ts";
 import { createTenant, listTenants, type Tenant } from "../store/tenants.ts";
-import { createToken, listTokens, revokeToken, type Token } from "../store/tokens.ts";
+import { createToken, listTokens, revokeToken, TOKEN_SCOPES, type Token } from "../store/tokens.ts";
 import { invalidField } from "./check.ts";
 import { instant, instantNamed, shortText, tenantFilter, uuid } from "./fields.ts";
 import { jsonRoute, plainRoute } from "./route.ts";
@@ -15,8 +15,7 @@ const tenantAnswer = (tenant: Tenant): v.InferInput<typeof TenantAnswer> => ({
   created_at: tenant.createdAt,
 });
 
-const SCOPES = ["admin", "write", "read"] as const;
-const scope = v.picklist(SCOPES, `must be one of ${SCOPES.join(", ")}`);
+const scope = v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`);
 
 const tokenFields = {
   token_id: uuid,

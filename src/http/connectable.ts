@@ -8,14 +8,19 @@ import { InputError } from "../errors.ts";
 
 /** `kind` chooses the connector; its further fields are checked by that connector. */
 export const ConnectionConfig = v.pipe(
-  v.looseObject({ kind: v.pipe(v.string(), v.description("For FILE_CATALOG_OBJECT: directory or s3.")) }),
-  v.description("directory: root, include?, exclude?, hidden?; s3: bucket, prefix?, include?, exclude?"),
+  v.looseObject({
+    kind: v.pipe(
+      v.string(),
+      v.description("For FILE_CATALOG_OBJECT: directory or s3; for CONFLUENCE_PAGE: confluence."),
+    ),
+  }),
+  v.description(
+    "directory: root, include?, exclude?, hidden?; s3: bucket, prefix?, include?, exclude?; confluence: base_url, deployment?, auth?, email?, username?, cloud_id?, spaces?, page_ids?, labels?, cql?, archived?, blog_posts?, attachments?, comments?, requests_per_second?",
+  ),
 );
 
 const REFUSED: Partial<Record<SourceType, string>> = {
   FILE_UPLOAD_OBJECT: "uploads need no connection",
-  CONFLUENCE_PAGE: "Confluence comes with the next release",
-  CONFLUENCE_ATTACHMENT: "Confluence comes with the next release",
 };
 
 /** Throws InputError `connector.not_available`. */

@@ -4,6 +4,7 @@
  */
 const SANE = /^[A-Za-z0-9][A-Za-z0-9._:/+=-]{3,127}$/;
 
+/** From `x-correlation-id` or `x-request-id`. */
 export function correlationIdOf(headers: Headers): string {
   for (const name of ["x-correlation-id", "x-request-id"]) {
     const given = headers.get(name);

@@ -27,6 +27,7 @@ export const LinksKey = v.strictTuple([v.nullable(ordinal), v.nullable(v.strictT
 /** A bigint, short of its last digit. */
 export const NumberKey = v.strictTuple([v.pipe(v.string(), v.regex(/^\d{1,18}$/))]);
 
+/** What `decodeCursor` takes back. */
 export function encodeCursor(key: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(key)).toString("base64url");
 }

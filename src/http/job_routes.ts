@@ -1,17 +1,15 @@
 /** Jobs over HTTP: look at them and their items, cancel them, retry what failed. */
 import * as v from "valibot";
 import { CODES, InputError } from "../errors.ts";
+import { closeAndSummarise } from "../pipeline/close.ts";
 import { requestCancel } from "../queue/cancel.ts";
-import { closeJobs } from "../queue/close_job.ts";
+import { ITEM_STATUSES, JOB_STATUSES } from "../queue/job.ts";
 import { retryFailed } from "../queue/retry_failed.ts";
 import { findJob, type ItemRow, type JobRow, listItems, listJobs } from "../store/jobs.ts";
 import { decodeCursor, NewestKey, NumberKey, pageOf } from "./cursor.ts";
 import { count, instant, jsonObject, nextCursor, pageCursor, pageLimit, tenantFilter, uuid } from "./fields.ts";
 import { jsonRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
-
-const JOB_STATUSES = ["queued", "processing", "retrying", "done", "error", "canceled"] as const;
-const ITEM_STATUSES = ["queued", "running", "ingested", "unchanged", "skipped", "failed", "canceled"] as const;
 
 const Job = v.strictObject({
   job_id: uuid,
@@ -160,11 +158,7 @@ const cancel = jsonRoute({
     if (!(await requestCancel(sql, tenantId, jobId)))
       throw new InputError("job.finished", `The job ${jobId} is finished`);
     // Where nothing runs any more there is nobody left who would close it.
-    const closed = await closeJobs(sql, {
-      job: { tenantId, jobId },
-      embeddingDeadlineSeconds: config.embeddings.deadlineSeconds,
-    });
-    for (const summary of closed) call.log.info({ event: "sync_summary", ...summary }, "sync_summary");
+    await closeAndSummarise({ sql, config, log: call.log }, { tenantId, jobId });
     wake.ring();
     return jobAnswer(found(await findJob(sql, tenantId, jobId), "job", jobId));
   },

@@ -20,7 +20,8 @@ const ErrorEnvelope = v.strictObject({
   }),
 });
 
-export function describeApi(routes: readonly Route[], version: string): Json {
+/** The whole description, ready to be sent. */
+export function describeApi(routes: readonly Route[], version: string): Json & { openapi: string } {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const path = (paths[route.path] ??= {});

@@ -8,9 +8,8 @@ import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { InputError, messageOf, SluiceError, TransientError } from "../errors.ts";
-import { extensionOf, uploadName } from "./upload_name.ts";
+import { uploadName } from "./upload_name.ts";
 
-const HEAD_BYTES = 8192;
 /** Written in pieces of this size: a write through the thread pool costs more than the copy. */
 const WRITE_BYTES = 256 * 1024;
 const PREFIX = "upload-";
@@ -28,8 +27,6 @@ export interface UploadLimits {
   maxFields?: number;
   /** Bytes of one field's value, default 8 KiB. */
   maxFieldBytes?: number;
-  /** Lower case, without dots; none means any. */
-  allowedExtensions?: readonly string[];
 }
 
 export interface SpooledFile {
@@ -42,8 +39,6 @@ export interface SpooledFile {
   sha256: string;
   /** What the client says it is; not to be trusted. */
   declaredType: string | null;
-  /** The first bytes (at most 8 KiB), for recognising the format. */
-  head: Uint8Array;
 }
 
 export interface ReceivedUpload {
@@ -214,10 +209,6 @@ class Intake {
 
   private acceptName(declared: string | undefined): string {
     const name = uploadName(declared);
-    const allowed = this.limits.allowedExtensions;
-    if (allowed !== undefined && !allowed.includes(extensionOf(name))) {
-      throw new InputError("upload.bad_type", `${name} is of no supported type`, { name, supported: [...allowed] });
-    }
     if (this.names.has(name)) throw new InputError("upload.duplicate_name", `two files are named ${name}`, { name });
     this.names.add(name);
     return name;
@@ -227,14 +218,12 @@ class Intake {
     const file = path.join(this.limits.spoolDir, `${PREFIX}${Bun.randomUUIDv7()}`);
     this.paths.push(file);
     const hash = new Bun.CryptoHasher("sha256");
-    const head: Uint8Array[] = [];
     const pending: Buffer[] = [];
     let waiting = 0;
     let size = 0;
     const handle = await open(file, "wx", 0o600);
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
-        if (size < HEAD_BYTES) head.push(chunk.subarray(0, HEAD_BYTES - size).slice());
         size += chunk.byteLength;
         this.fileBytes += chunk.byteLength;
         if (size > this.limits.maxFileBytes) throw tooLarge(name, this.limits);
@@ -252,7 +241,7 @@ class Intake {
     }
     if (size === 0) throw new InputError("upload.empty_file", `${name} has no bytes`, { name });
     const declaredType = type === "" ? null : type;
-    return { name, path: file, size, sha256: hash.digest("hex"), declaredType, head: Buffer.concat(head) };
+    return { name, path: file, size, sha256: hash.digest("hex"), declaredType };
   }
 
   async result(): Promise<ReceivedUpload> {

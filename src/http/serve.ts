@@ -20,6 +20,7 @@ export interface Server {
   stop(graceMs: number): Promise<void>;
 }
 
+/** Listens at once; `stop` lets begun requests finish for so many milliseconds. */
 export function startServer(
   app: { fetch(request: Request): Response | Promise<Response> },
   options: ServeOptions,

@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { InputError } from "../errors.ts";
 import { enqueueJob } from "../queue/enqueue.ts";
-import { type ConnectionRow, connectionsOfJob, findConnectionNamed } from "../store/connections.ts";
+import { type ConnectionRow, connectionsOfJob, findConnectionNamed, SERVED_BY } from "../store/connections.ts";
+import { ensureEnvironmentConnection } from "../store/environment_connection.ts";
 import type { Caller } from "./authenticate.ts";
 import { shortText, sourceType, tenantId, uuid } from "./fields.ts";
 import { jsonRoute } from "./route.ts";
@@ -49,9 +50,12 @@ export const syncRoute = jsonRoute({
       throw new InputError("connector.not_syncable", `${NOT_SYNCABLE} has no source that could be listed`, {
         source_types: [NOT_SYNCABLE],
       });
+    const { confluence } = deps.config;
+    if (confluence.connection !== null && body.source_types.some((type) => type.startsWith("CONFLUENCE_")))
+      await ensureEnvironmentConnection(deps.sql, tenant, confluence.tenant);
     const connections = await connectionsFor(tenant, body, call.deps.sql);
     const has = new Set<string>(connections.map((connection) => connection.sourceType));
-    const missing = body.source_types.filter((type) => !has.has(type));
+    const missing = body.source_types.filter((type) => !has.has(type) && !has.has(SERVED_BY[type] ?? type));
     if (missing.length > 0)
       throw new InputError("connector.not_configured", `There is no connection for ${missing.join(", ")}`, {
         source_types: missing,

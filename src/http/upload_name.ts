@@ -5,7 +5,7 @@
  */
 import { InputError } from "../errors.ts";
 
-export const NAME_BYTES_MAX = 255;
+const NAME_BYTES_MAX = 255;
 
 /** Embeddings, overrides and isolates of text direction, which can make `exe.fdp` look like `pdf.exe`; line separators. */
 const DECEPTIVE = /[\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
@@ -17,11 +17,6 @@ export function uploadName(declared: string | undefined): string {
   const fault = faultOf(name);
   if (fault === null) return name;
   throw new InputError("upload.bad_name", `refused file name: ${fault}`, { name: shown(declared ?? "") });
-}
-
-/** Lower-case extension without its dot; empty when there is none. */
-export function extensionOf(name: string): string {
-  return /[^/]\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? "";
 }
 
 function lastOfWindowsPath(name: string): string {

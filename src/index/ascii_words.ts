@@ -21,11 +21,13 @@ for (const char of "._-/\\:@#+") JOINS[char.charCodeAt(0)] = 1;
 const [COLON, DASH, GREATER, UNDERSCORE, PLUS, HASH] = [58, 45, 62, 95, 43, 35];
 const ACRONYM = { min: 2, max: 5 };
 
+/** Whether `asciiText` may read it. */
 export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;
   return true;
 }
 
+/** As `ftsText`, of a text for which `isAscii` holds. */
 export function asciiText(text: string): FtsText {
   const lower = text.toLowerCase();
   const words: string[] = [];

@@ -26,10 +26,12 @@ export interface Scope {
   someHidden: boolean;
 }
 
+/** Whether any filter is given that could leave something out. */
 export function isFiltered(filters: SearchFilters | undefined): boolean {
   return Object.values(filters ?? {}).some((value) => (Array.isArray(value) ? value.length > 0 : Boolean(value)));
 }
 
+/** The filters as conditions; their values become parameters of `text`. */
 export function scopeOf(tenantId: string, filters: SearchFilters, someHidden: boolean, text: SqlText): Scope {
   const tenant = text.parameter(tenantId, "uuid");
   const conditions: string[] = [];

@@ -52,6 +52,7 @@ function anyText(plain: string): FtsText {
   return { words, count: words.length, names };
 }
 
+/** Adds the parts of a camel-case word: `getUserId` → get user id. */
 export function pushHumps(words: string[], word: string): void {
   for (const part of word.replace(HUMP, "$& ").split(" ")) if (part.length > 1) words.push(part.toLowerCase());
 }

@@ -2,11 +2,13 @@
 
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
-import type { Connector } from "../connector/connector.ts";
+import type { Connector, JsonObject } from "../connector/connector.ts";
 import { assertSourceType, type ConnectorRegistry, createRegistry } from "../connector/registry.ts";
 import { PermanentError } from "../errors.ts";
 import { findConnection } from "../store/connections.ts";
+import { isFromEnvironment } from "../store/environment_connection.ts";
 import type { ObjectStore } from "../store/objects.ts";
+import { sharedRateLimits } from "../store/rate_limits.ts";
 import { createSecretBox, type SecretBox } from "../store/secrets.ts";
 
 /** A changed connection is noticed after so long. */
@@ -16,23 +18,28 @@ export function registryOf(
   config: Config,
   objects: ObjectStore,
   fileCatalogRoots: readonly string[],
+  sql?: Sql,
 ): ConnectorRegistry {
   return createRegistry({
     fileCatalogRoots,
     objects,
+    confluence: {
+      rateLimits: sql && sharedRateLimits(sql),
+      allowPrivateNetwork: config.confluence.allowPrivateNetwork,
+    },
     s3: config.s3Source,
     reservedBuckets: config.objects.kind === "s3" ? [config.objects.bucketRaw, config.objects.bucketMarkdown] : [],
   });
 }
 
-/** Throws PermanentError `connector.gone_connection`, InputError `connector.*`. */
+/** Throws PermanentError `connector.no_connection`, `connector.secrets_unreadable`, InputError `connector.*`. */
 export function connectorCache(
   config: Config,
   sql: Sql,
   objects: ObjectStore,
   fileCatalogRoots: readonly string[],
 ): (tenantId: string, connectionId: string | null, sourceType: string) => Promise<Connector> {
-  const registry = registryOf(config, objects, fileCatalogRoots);
+  const registry = registryOf(config, objects, fileCatalogRoots, sql);
   let box: SecretBox | null = null;
   const secretsOf = (connectionId: string, sealed: Uint8Array) => {
     if (!config.secretKey)
@@ -40,30 +47,64 @@ export function connectorCache(
     box ??= createSecretBox(config.secretKey);
     return box.open(connectionId, sealed);
   };
-  const kept = new Map<string, { connector: Promise<Connector>; until: number }>();
+  const kept = new Map<string, Kept>();
 
-  const open = async (tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector> => {
+  const open = async (
+    tenantId: string,
+    connectionId: string | null,
+    sourceType: string,
+    before: Promise<Opened> | undefined,
+  ): Promise<Opened> => {
     if (connectionId === null)
-      return registry.open({ sourceType: assertSourceType(sourceType), config: {}, secrets: {} });
+      return {
+        connector: registry.open({ sourceType: assertSourceType(sourceType), config: {}, secrets: {} }),
+        updatedAt: 0,
+      };
     const row = await findConnection(sql, tenantId, connectionId);
     if (!row)
       throw new PermanentError("connector.no_connection", "the connection was deleted meanwhile", {
         connection_id: connectionId,
       });
-    return registry.open({
-      sourceType: row.sourceType,
-      config: row.config,
-      secrets: row.secrets ? secretsOf(connectionId, row.secrets) : {},
-    });
+    const updatedAt = row.updatedAt.getTime();
+    // What a connector has found out about its source (names, what it is) outlives the look at the row.
+    const opened = await before?.catch(() => undefined);
+    if (opened?.updatedAt === updatedAt) return opened;
+    const secrets = () => (row.secrets ? secretsOf(connectionId, row.secrets) : {});
+    const described = isFromEnvironment(row.config)
+      ? environmentConnection(config)
+      : { config: row.config, secrets: secrets() };
+    return { connector: registry.open({ sourceType: row.sourceType, ...described }), updatedAt };
   };
 
-  return (tenantId, connectionId, sourceType) => {
+  return async (tenantId, connectionId, sourceType) => {
     const key = `${tenantId} ${connectionId ?? sourceType}`;
     const found = kept.get(key);
-    if (found && found.until > Date.now()) return found.connector;
-    const connector = open(tenantId, connectionId, sourceType);
-    kept.set(key, { connector, until: Date.now() + KEEP_MS });
-    connector.catch(() => kept.delete(key));
-    return connector;
+    if (found && found.until > Date.now()) return (await found.opened).connector;
+    const opened = open(tenantId, connectionId, sourceType, found?.opened);
+    kept.set(key, { opened, until: Date.now() + KEEP_MS });
+    opened.catch(() => {
+      if (kept.get(key)?.opened === opened) kept.delete(key);
+    });
+    return (await opened).connector;
   };
+}
+
+interface Opened {
+  connector: Connector;
+  /** Of the row that it was made from. */
+  updatedAt: number;
+}
+
+interface Kept {
+  opened: Promise<Opened>;
+  until: number;
+}
+
+/** Throws PermanentError `connector.no_connection` when the variables are not set any more. */
+function environmentConnection({ confluence }: Config): { config: JsonObject; secrets: Record<string, string> } {
+  if (confluence.connection !== null) return confluence.connection;
+  throw new PermanentError(
+    "connector.no_connection",
+    "CONFLUENCE_BASE_URL is not set any more, so the connection that it described is gone",
+  );
 }

@@ -2,7 +2,7 @@
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
 import type { Connector } from "../connector/connector.ts";
-import type { Converted, Format, Warning } from "../convert/converted.ts";
+import type { ConvertedDocument, ConvertRequest } from "../convert/convert.ts";
 import type { Embedder } from "../embed/provider.ts";
 import type { Log } from "../log.ts";
 import type { CurrentClaim } from "../store/confirm_current.ts";
@@ -10,17 +10,6 @@ import type { ObjectStore } from "../store/objects.ts";
 import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
 import type { Batcher } from "./batch.ts";
 import type { EmbedOutcome, EmbedRequest } from "./embed.ts";
-
-export interface ConvertRequest {
-  bytes: Uint8Array;
-  /** File name, for guessing the format and a title. */
-  name: string;
-  mediaType: string | null;
-  /** What the bytes are, where the source answers for it. */
-  format?: Format | undefined;
-}
-
-export type ConvertOutcome = Converted & { format: Format; warnings: Warning[] };
 
 export interface IngestContext {
   config: Config;
@@ -31,7 +20,7 @@ export interface IngestContext {
   /** The connector of a connection; throws PermanentError `connector.*` when it is gone or not configured. */
   connectorOf(tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector>;
   /** Converts in this thread or, for formats whose parsers face hostile bytes, in the child process. */
-  convert(request: ConvertRequest, signal: AbortSignal): Promise<ConvertOutcome>;
+  convert(request: ConvertRequest, signal: AbortSignal): Promise<ConvertedDocument>;
   /** Whether what was fetched is still the current version. */
   confirm: Batcher<CurrentClaim, boolean>;
   swap: Batcher<PreparedDocument, SwapResult>;

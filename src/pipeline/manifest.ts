@@ -1,15 +1,15 @@
 /** artifacts/ingestion.json: how a version was made, so that any difference between two versions can be explained. */
-import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { CONVERTER_VERSION, type ConvertedDocument } from "../convert/convert.ts";
 import type { Embedder } from "../embed/provider.ts";
 import type { PreparedDocument } from "../store/prepared.ts";
-import type { ConvertOutcome } from "./context.ts";
 
 /** Stage → milliseconds. */
 export type StageTimings = Record<string, number>;
 
+/** The manifest as it is written; `timings` hold what was measured until now. */
 export function manifestOf(
   document: PreparedDocument,
-  converted: ConvertOutcome,
+  converted: ConvertedDocument,
   embedder: Embedder,
   timings: StageTimings,
 ): Record<string, unknown> {

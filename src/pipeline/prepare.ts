@@ -3,7 +3,7 @@ import { chunkMarkdown } from "../chunk/chunk.ts";
 import type { Config } from "../config.ts";
 import { type ContentRef, linkRefs } from "../connector/confluence/refs.ts";
 import { assertSourceType } from "../connector/registry.ts";
-import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { CONVERTER_VERSION, type ConvertedDocument } from "../convert/convert.ts";
 import { FORMATS } from "../convert/converted.ts";
 import { detectLanguage } from "../index/language.ts";
 import { type ParsedMarkdown, parseMarkdown } from "../markdown/blocks.ts";
@@ -12,7 +12,6 @@ import { extractLinks } from "../markdown/links.ts";
 import type { ClaimedItem } from "../queue/claim_items.ts";
 import { chunkIdOf, documentIdOf, sourceIdOf } from "../store/ids.ts";
 import type { PreparedChunk, PreparedDocument, PreparedLink } from "../store/prepared.ts";
-import type { ConvertOutcome } from "./context.ts";
 import type { FetchedSource } from "./fetch.ts";
 
 /** Longest title kept, in UTF-16 code units. */
@@ -21,13 +20,14 @@ const TITLE_MAX = 500;
 export interface PrepareInput {
   item: ClaimedItem;
   fetched: FetchedSource;
-  converted: ConvertOutcome;
+  converted: ConvertedDocument;
   /** The Markdown's UTF-8 bytes. */
   markdown: Uint8Array;
   versionId: string;
   uris: { rawUri: string; markdownUri: string; manifestUri: string };
 }
 
+/** Pure but for the language model, which is loaded at first use. */
 export function prepareDocument(
   { item, fetched, converted, markdown, versionId, uris }: PrepareInput,
   chunking: Config["chunking"],

@@ -7,6 +7,7 @@ import { swapIn } from "../store/swap_in.ts";
 
 const TRIES = 3;
 
+/** `documents` of one tenant; throws TransientError `database.*`, and what else `swapIn` throws. */
 export async function swapBatch(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   for (let attempt = 1; ; attempt++) {
     try {

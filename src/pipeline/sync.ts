@@ -3,16 +3,23 @@
  * listing proved itself complete. Workers ingest the first pages while the later ones are still being listed.
  */
 import type { Sql } from "postgres";
-import type { Descriptor, DescriptorPage } from "../connector/connector.ts";
+import type { Descriptor, DescriptorPage, Listing } from "../connector/connector.ts";
 import { guessLane } from "../convert/sniff.ts";
 import { messageOf, PermanentError, SluiceError } from "../errors.ts";
 import type { ClaimedJob, ListingResult } from "../queue/claim_job.ts";
 import { restartListing } from "../queue/claim_job.ts";
 import { enqueueItems, type NewItem } from "../queue/enqueue.ts";
 import { type ConnectionRow, connectionsOfJob } from "../store/connections.ts";
+import { sourcesWithChangedParts, sourcesWithDependencies } from "../store/dependencies.ts";
 import { sourceIdOf } from "../store/ids.ts";
 import { diffAgainstSyncState } from "../store/sync_state.ts";
-import { applyTombstones, type TombstoneResult } from "../store/tombstones.ts";
+import {
+  applyTombstones,
+  type ListedScope,
+  missingSources,
+  restoreSeen,
+  type TombstoneResult,
+} from "../store/tombstones.ts";
 import type { IngestContext } from "./context.ts";
 
 /** What the listing of one connection came to; part of the job's result. */
@@ -29,6 +36,8 @@ export interface ConnectionSummary {
   hidden: number;
   purged: number;
   restored: number;
+  /** Missing from the list, but found when asked for by name: not deleted. */
+  unlisted?: number;
   deletion_stopped?: { missing: number; of: number; help: string };
 }
 
@@ -83,6 +92,24 @@ const emptySummary = (connection: ConnectionRow): ConnectionSummary => ({
   restored: 0,
 });
 
+/** The listing of one connection while it is read. */
+interface ListingRun {
+  job: ClaimedJob;
+  connection: ConnectionRow;
+  sql: Sql;
+  summary: ConnectionSummary;
+  /** Ids of all that was listed: what a complete listing lacks is missing. About 100 bytes for each source. */
+  seen: Set<string>;
+  /** Sources that include others; whether they changed is known when everything has been listed. */
+  composed: ReadonlySet<string>;
+  held: Listed[];
+}
+
+interface Listed {
+  descriptor: Descriptor;
+  sourceId: string;
+}
+
 async function listConnection(
   job: ClaimedJob,
   connection: ConnectionRow,
@@ -90,95 +117,153 @@ async function listConnection(
   signal: AbortSignal,
   wake: () => void,
 ): Promise<ConnectionSummary> {
-  const connector = await context.connectorOf(job.tenantId, connection.connectionId, connection.sourceType);
-  const listing = connector.list({ signal });
+  const { sql } = context;
+  const { tenantId } = job;
+  const { connectionId } = connection;
+  const connector = await context.connectorOf(tenantId, connectionId, connection.sourceType);
+  const sourceTypes = connector.sourceTypes.filter((type) => job.payload.source_types.includes(type));
+  const listing = connector.list({ signal, sourceTypes });
   const summary = emptySummary(connection);
-  // Ids of all that was listed: what a complete listing lacks is missing. About 100 bytes for each source.
-  const seen = new Set<string>();
+  const composed = await sourcesWithDependencies(sql, tenantId, connectionId);
+  const run: ListingRun = { job, connection, sql, summary, seen: new Set(), composed, held: [] };
   for await (const page of listing.pages) {
     signal.throwIfAborted();
     summary.ignored += page.ignored;
-    const added = await takePage(job, connection, context.sql, page, seen, summary);
-    if (added > 0) wake();
+    if ((await takePage(run, page)) > 0) wake();
   }
+  if ((await takeHeld(run)) > 0) wake();
   const outcome = listing.outcome();
   summary.listing_complete = outcome.listingComplete;
   if (outcome.reason) summary.reason = outcome.reason;
   if (outcome.listingComplete) {
-    const tombstones = await applyTombstones(
-      context.sql,
-      { tenantId: job.tenantId, connectionId: connection.connectionId },
-      [...seen],
-      job.payload.confirm_deletions,
-    );
+    const scope = { tenantId, connectionId, sourceTypes };
+    await confirmMissing(run, listing, scope, signal);
+    const tombstones = await applyTombstones(sql, scope, [...run.seen], job.payload.confirm_deletions);
     Object.assign(summary, describeTombstones(tombstones));
+  } else {
+    summary.restored = await restoreSeen(sql, { tenantId, connectionId }, [...run.seen]);
   }
   return summary;
 }
 
+/** What the listing lacked although the source says that it is there counts as seen. */
+async function confirmMissing(
+  run: ListingRun,
+  listing: Listing,
+  scope: ListedScope,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!listing.confirmMissing) return;
+  const missing = await missingSources(run.sql, scope, [...run.seen]);
+  if (missing.length === 0) return;
+  const living = await listing.confirmMissing(
+    missing.map(({ externalRef }) => externalRef),
+    signal,
+  );
+  for (const { sourceId, externalRef } of missing) if (living.has(externalRef)) run.seen.add(sourceId);
+  run.summary.unlisted = living.size;
+}
+
 /** Diffs and enqueues one page; returns how many items wait now because of it. */
-async function takePage(
-  job: ClaimedJob,
-  connection: ConnectionRow,
-  sql: Sql,
-  page: DescriptorPage,
-  seen: Set<string>,
-  summary: ConnectionSummary,
-): Promise<number> {
-  const idOf = (externalRef: string) => sourceIdOf(job.tenantId, connection.sourceType, externalRef);
+async function takePage(run: ListingRun, page: DescriptorPage): Promise<number> {
+  const { job, connection, seen, summary } = run;
   const isNew = (sourceId: string): boolean => {
     if (seen.has(sourceId)) summary.duplicates++;
     return !seen.has(sourceId) && seen.add(sourceId) !== undefined;
   };
   const listed = page.descriptors
-    .map((descriptor) => ({ descriptor, sourceId: idOf(descriptor.externalRef) }))
+    .map((descriptor) => ({
+      descriptor,
+      sourceId: sourceIdOf(job.tenantId, descriptor.sourceType, descriptor.externalRef),
+    }))
     .filter(({ sourceId }) => isNew(sourceId));
   const failures = page.failures
-    .map((failure) => ({ failure, sourceId: idOf(failure.externalRef) }))
+    .map((failure) => ({ failure, sourceId: sourceIdOf(job.tenantId, connection.sourceType, failure.externalRef) }))
     .filter(({ sourceId }) => isNew(sourceId));
   summary.descriptors_listed += listed.length + failures.length;
-
-  const scope = {
-    tenantId: job.tenantId,
-    jobId: job.jobId,
-    sourceType: connection.sourceType,
-    force: job.payload.force_reindex,
-    repeated: job.attempt > 1,
-  };
-  const diff = await diffAgainstSyncState(
-    sql,
-    scope,
-    listed.map(({ descriptor, sourceId }) => ({
-      sourceId,
-      externalRef: descriptor.externalRef,
-      fingerprint: descriptor.fingerprint,
-    })),
-  );
-  const base = { connectionId: connection.connectionId, sourceType: connection.sourceType };
-  const items: NewItem[] = diff.changed.map((index) =>
-    newItem(base, listed[index]!.sourceId, listed[index]!.descriptor),
-  );
-  for (const { failure, sourceId } of failures)
-    items.push({
-      ...base,
+  const failed = failures.map(
+    ({ failure, sourceId }): NewItem => ({
+      connectionId: connection.connectionId,
+      sourceType: connection.sourceType,
       sourceId,
       externalRef: failure.externalRef,
       descriptor: JSON.stringify({ name: failure.name }),
       lane: "inline",
       failure: failure.error,
-    });
-  if (items.length === 0 && diff.unchanged === 0) return 0;
-  const inserted = await enqueueItems(sql, job, items, diff.unchanged);
+    }),
+  );
+  run.held.push(...listed.filter(({ sourceId }) => run.composed.has(sourceId)));
+  const { changed, unchanged } = await diff(
+    run,
+    listed.filter(({ sourceId }) => !run.composed.has(sourceId)),
+  );
+  return await enqueue(run, [...changed.map((one) => newItem(connection, one)), ...failed], unchanged);
+}
+
+/** Pages that include others: those that changed themselves, and those of which a part changed in this sync. */
+async function takeHeld(run: ListingRun): Promise<number> {
+  const { job, connection, held, sql } = run;
+  if (held.length === 0) return 0;
+  const { changed, unchanged } = await diff(run, held);
+  const own = new Set(changed.map(({ sourceId }) => sourceId));
+  const others = held.filter(({ sourceId }) => !own.has(sourceId));
+  const stale = await sourcesWithChangedParts(
+    sql,
+    job,
+    others.map(({ sourceId }) => sourceId),
+  );
+  const again = others.filter(({ sourceId }) => stale.has(sourceId));
+  // In a repeated listing some of them have their item already and are counted as it.
+  const added = await enqueue(
+    run,
+    again.map((one) => newItem(connection, one)),
+    0,
+  );
+  return (
+    added +
+    (await enqueue(
+      run,
+      changed.map((one) => newItem(connection, one)),
+      unchanged - added,
+    ))
+  );
+}
+
+async function diff(run: ListingRun, listed: Listed[]): Promise<{ changed: Listed[]; unchanged: number }> {
+  const { job, sql } = run;
+  const result: { changed: Listed[]; unchanged: number } = { changed: [], unchanged: 0 };
+  for (const [sourceType, group] of Map.groupBy(listed, ({ descriptor }) => descriptor.sourceType)) {
+    const found = await diffAgainstSyncState(
+      sql,
+      {
+        tenantId: job.tenantId,
+        jobId: job.jobId,
+        sourceType,
+        force: job.payload.force_reindex,
+        repeated: job.attempt > 1,
+      },
+      group.map(({ descriptor, sourceId }) => ({
+        sourceId,
+        externalRef: descriptor.externalRef,
+        fingerprint: descriptor.fingerprint,
+      })),
+    );
+    result.changed.push(...found.changed.map((index) => group[index]!));
+    result.unchanged += found.unchanged;
+  }
+  return result;
+}
+
+async function enqueue({ job, sql }: ListingRun, items: NewItem[], unchanged: number): Promise<number> {
+  if (items.length === 0 && unchanged === 0) return 0;
+  const inserted = await enqueueItems(sql, job, items, unchanged);
   if (inserted === null) throw new ListingInterrupted("the job's lease is gone or the job was canceled");
   return inserted;
 }
 
-const newItem = (
-  base: { connectionId: string; sourceType: string },
-  sourceId: string,
-  descriptor: Descriptor,
-): NewItem => ({
-  ...base,
+const newItem = (connection: ConnectionRow, { descriptor, sourceId }: Listed): NewItem => ({
+  connectionId: connection.connectionId,
+  sourceType: descriptor.sourceType,
   sourceId,
   externalRef: descriptor.externalRef,
   descriptor: JSON.stringify(descriptor),

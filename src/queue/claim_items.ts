@@ -5,6 +5,7 @@
  */
 import type { Sql } from "postgres";
 import type { Descriptor } from "../connector/connector.ts";
+import type { Lane } from "./job.ts";
 
 export interface ClaimedItem {
   tenantId: string;
@@ -46,7 +47,7 @@ export interface ClaimRequest {
   worker: string;
   leaseSeconds: number;
   /** How many items of which lane this worker can take now. */
-  lane: "inline" | "isolated";
+  lane: Lane;
   limit: number;
   /** Jobs that gave nothing a moment ago: all their ready rows were locked by other claims. */
   exceptJobs?: string[];

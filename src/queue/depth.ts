@@ -20,6 +20,7 @@ interface Row {
   oldest_waiting: number;
 }
 
+/** One statement; its cost grows with the unfinished jobs alone. */
 export async function queueDepth(sql: Sql): Promise<QueueDepth> {
   const [row] = await sql<Row[]>`
     WITH active AS (

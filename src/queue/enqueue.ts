@@ -1,7 +1,7 @@
 /** Puts work into the queue: a job, and the items that its listing found changed. */
 import type { Sql, TransactionSql } from "postgres";
 import type { ErrorData } from "../errors.ts";
-import type { JobType, SyncPayload } from "./job.ts";
+import type { JobType, Lane, SyncPayload } from "./job.ts";
 
 export interface NewJob {
   tenantId: string;
@@ -19,7 +19,7 @@ export interface NewItem {
   externalRef: string;
   /** JSON text of the descriptor. */
   descriptor: string;
-  lane: "inline" | "isolated";
+  lane: Lane;
   /** Set for entries that could not even be listed: they enter the ledger as failed. */
   failure?: ErrorData;
 }

@@ -42,6 +42,7 @@ export async function heartbeatItems(
   };
 }
 
+/** Renews the lease of a listing. */
 export async function heartbeatJob(
   sql: Sql,
   job: JobLease,

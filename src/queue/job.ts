@@ -1,8 +1,12 @@
 /** What a job and an item are: row types, statuses and the ledger. Shared by the files of the queue. */
 
 export type JobType = "sync" | "upload";
-export type JobStatus = "queued" | "processing" | "retrying" | "done" | "error" | "canceled";
-export type ItemStatus = "queued" | "running" | "ingested" | "unchanged" | "skipped" | "failed" | "canceled";
+export const JOB_STATUSES = ["queued", "processing", "retrying", "done", "error", "canceled"] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+export const ITEM_STATUSES = ["queued", "running", "ingested", "unchanged", "skipped", "failed", "canceled"] as const;
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
+/** Isolated items are parsed in the child process, one at a time per worker thread. */
+export type Lane = "inline" | "isolated";
 
 /** What the caller of a sync asked for. */
 export interface SyncPayload {

@@ -48,6 +48,7 @@ export async function insertConnection(
   return row ? fromRow(row) : null;
 }
 
+/** Null when the tenant has no such connection. */
 export async function findConnection(sql: Sql, tenantId: string, connectionId: string): Promise<ConnectionRow | null> {
   const [row] = await sql<
     Row[]
@@ -98,14 +99,18 @@ export async function deleteConnection(sql: Sql, tenantId: string, connectionId:
   return rows.length > 0;
 }
 
+/** Source types whose sources come through connections of another type as well: pages bring their attachments. */
+export const SERVED_BY: Readonly<Record<string, string>> = { CONFLUENCE_ATTACHMENT: "CONFLUENCE_PAGE" };
+
 /** The connections that a sync job is to list. */
 export async function connectionsOfJob(
   sql: Sql,
   tenantId: string,
   payload: { source_types: string[]; connection_id: string | null },
 ): Promise<ConnectionRow[]> {
+  const types = payload.source_types.flatMap((type) => [type, SERVED_BY[type] ?? type]);
   const rows = await sql<Row[]>`
-    SELECT * FROM connections WHERE tenant_id = ${tenantId} AND source_type = ANY (${payload.source_types}::text[])
+    SELECT * FROM connections WHERE tenant_id = ${tenantId} AND source_type = ANY (${types}::text[])
       AND (${payload.connection_id}::uuid IS NULL OR connection_id = ${payload.connection_id}::uuid)
     ORDER BY connection_id`;
   return rows.map(fromRow);

@@ -6,7 +6,11 @@ import type { Sql, TransactionSql } from "postgres";
 import type { PreparedDocument } from "./prepared.ts";
 
 /** Writes what these documents include now; documents of types that include nothing are passed over. */
-export async function replaceDependencies(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+export async function replaceDependencies(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+): Promise<void> {
   const able = documents.filter((d) => d.dependsOn !== null);
   if (able.length === 0) return;
   const rows = able.flatMap((d) => [...new Set(d.dependsOn)].map((dependsOn) => ({ sourceId: d.sourceId, dependsOn })));

@@ -65,6 +65,7 @@ export async function listDocuments(
     ORDER BY created_at DESC, document_id DESC LIMIT ${wanted.limit}`;
 }
 
+/** Null when the tenant has no such document; hidden ones are found. */
 export async function findDocument(sql: Sql, tenantId: string, documentId: string): Promise<DocumentRow | null> {
   const [row] = await sql<
     DocumentRow[]

@@ -1,7 +1,8 @@
 /**
- * Deterministic ids. Every id but a job's derives from what it names, so that each step of the pipeline can be repeated
- * after a crash and lands on the same rows and object keys: source ← tenant + type + external_ref, version ← source +
- * checksum + converter version, document ← source, chunk ← document + text hash + how many equal ones precede it.
+ * Deterministic ids. What comes from a source has an id that derives from what it names, so that each step of the
+ * pipeline can be repeated after a crash and lands on the same rows and object keys: source ← tenant + type +
+ * external_ref, version ← source + checksum + converter version, document ← source, chunk ← document + text hash + how
+ * many equal ones precede it.
  */
 
 /** Namespace of all Sluice ids; never change it: ids in existing databases and object keys derive from it. */

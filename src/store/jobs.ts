@@ -38,6 +38,7 @@ const columns = (sql: Sql) => sql`
 export const exactTime = (sql: Sql, column: string) =>
   sql`to_char(${sql(column)} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
+/** Null when the tenant has no such job. */
 export async function findJob(sql: Sql, tenantId: string, jobId: string): Promise<JobRow | null> {
   const [row] = await sql<
     JobRow[]

@@ -1,22 +1,8 @@
 /** A document that is ready to be swapped in: everything computed, nothing written to the database yet. */
+import type { Chunk } from "../chunk/chunk.ts";
 import type { MetadataValue, Warning } from "../convert/converted.ts";
 
-export interface PreparedChunk {
-  chunkId: string;
-  ordinal: number;
-  chunkPath: string;
-  chunkText: string;
-  chunkType: string;
-  tokenCount: number;
-  charStart: number;
-  charEnd: number;
-  blockStartIdx: number;
-  blockEndIdx: number;
-  /** `[H] {chunk_path}\n{chunk_text}`, what is embedded. */
-  embeddingText: string;
-  /** Hex SHA-256 of embeddingText. */
-  textSha256: string;
-}
+export type PreparedChunk = Chunk & { chunkId: string };
 
 export interface PreparedLink {
   linkType: string;

@@ -105,34 +105,30 @@ async function replaceDocuments(
   model: string,
   indexedAs: Map<string, string>,
 ): Promise<Map<string, string[]>> {
-  const [{ created, existing }, inserted] = await Promise.all([
-    upsertDocuments(tx, tenantId, documents),
-    upsertChunks(tx, tenantId, documents),
-  ]);
+  // One after the other: what is sent while Postgres is busy with the statement before piles up in the socket, and
+  // costs more than the round trip that it saves.
+  const { created, existing } = await upsertDocuments(tx, tenantId, documents);
+  const inserted = await upsertChunks(tx, tenantId, documents);
   const fresh = documents.flatMap((d) =>
     d.chunks.filter((c) => inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })),
   );
-  // Sent in this order on the one connection: vectors are taken over before the chunks that carry them vanish.
-  const [takenOver] = await Promise.all([
-    takeOverVectors(
-      tx,
-      tenantId,
-      fresh.map(({ chunk }) => chunk),
-      model,
-    ),
-    insertFts(
-      tx,
-      documents.flatMap((d) => {
-        // In another language all of it is stemmed anew.
-        const all = (indexedAs.get(d.documentId) ?? d.ftsConfig) !== d.ftsConfig;
-        return d.chunks.filter((c) => all || inserted.has(c.chunkId)).map((c) => ftsRow(d, c));
-      }),
-    ),
-    deleteVanishedChunks(tx, tenantId, documents),
-    replaceLinks(tx, tenantId, documents, created),
-    replaceDependencies(tx, tenantId, documents),
-    rememberSynced(tx, tenantId, documents),
-  ]);
+  // Before the chunks that carry the vectors vanish.
+  const takenOver = await takeOverVectors(
+    tx,
+    tenantId,
+    fresh.map(({ chunk }) => chunk),
+    model,
+  );
+  const toIndex = documents.flatMap((d) => {
+    // In another language all of it is stemmed anew.
+    const all = (indexedAs.get(d.documentId) ?? d.ftsConfig) !== d.ftsConfig;
+    return d.chunks.filter((c) => all || inserted.has(c.chunkId)).map((c) => ftsRow(d, c));
+  });
+  await insertFts(tx, toIndex);
+  await deleteVanishedChunks(tx, tenantId, documents);
+  await replaceLinks(tx, tenantId, documents, created);
+  await replaceDependencies(tx, tenantId, documents);
+  await rememberSynced(tx, tenantId, documents);
   const toEmbed = await findMissingVectors(
     tx,
     tenantId,

@@ -36,6 +36,7 @@ export async function findTenantNamed(sql: Sql, name: string): Promise<Tenant | 
   return row ? fromRow(row) : null;
 }
 
+/** Any case of the id will do. */
 export async function tenantExists(sql: Sql, tenantId: string): Promise<boolean> {
   const rows = await sql`SELECT 1 FROM tenants WHERE tenant_id = ${tenantId}`;
   return rows.length > 0;

@@ -6,7 +6,8 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Sql } from "postgres";
 import { InputError } from "../errors.ts";
 
-export type TokenScope = "admin" | "write" | "read";
+export const TOKEN_SCOPES = ["admin", "write", "read"] as const;
+export type TokenScope = (typeof TOKEN_SCOPES)[number];
 
 export interface Token {
   tokenId: string;

@@ -36,6 +36,27 @@ export async function restoreSeen(
   return restored.length;
 }
 
+/** What a listing speaks for: a connection's sources, all of them or those of some types. */
+export interface ListedScope {
+  tenantId: string;
+  connectionId: string;
+  /** Without it, all types. */
+  sourceTypes?: readonly string[];
+}
+
+/** Sources of the connection that a complete listing lacks, before anything is done about them. */
+export async function missingSources(
+  sql: Sql,
+  { tenantId, connectionId, sourceTypes }: ListedScope,
+  seen: string[],
+): Promise<{ sourceId: string; externalRef: string }[]> {
+  const rows = await sql<{ source_id: string; external_ref: string }[]>`
+    SELECT source_id, external_ref FROM source_sync_state
+    WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id <> ALL (${seen}::uuid[])
+      AND (${sourceTypes ?? null}::text[] IS NULL OR source_type = ANY (${sourceTypes ?? null}::text[]))`;
+  return rows.map((row) => ({ sourceId: row.source_id, externalRef: row.external_ref }));
+}
+
 /**
  * `seen`: ids of all sources of the connection that a complete listing gave.
  * Everything happens in one transaction; running it twice changes nothing more than running it once, except that a
@@ -43,17 +64,19 @@ export async function restoreSeen(
  */
 export async function applyTombstones(
   sql: Sql,
-  connection: { tenantId: string; connectionId: string },
+  scope: ListedScope,
   seen: string[],
   confirmed: boolean,
 ): Promise<TombstoneResult> {
-  const { tenantId, connectionId } = connection;
+  const { tenantId, connectionId } = scope;
+  const types = scope.sourceTypes ?? null;
   return sql.begin(async (tx): Promise<TombstoneResult> => {
-    const restored = await restoreSeen(tx, connection, seen);
+    const restored = await restoreSeen(tx, scope, seen);
     const missing = await tx<{ source_id: string; presence: string }[]>`
       SELECT s.source_id, coalesce(src.presence, 'unknown') AS presence
       FROM source_sync_state s LEFT JOIN sources src ON src.tenant_id = s.tenant_id AND src.source_id = s.source_id
-      WHERE s.tenant_id = ${tenantId} AND s.connection_id = ${connectionId} AND s.source_id <> ALL (${seen}::uuid[])`;
+      WHERE s.tenant_id = ${tenantId} AND s.connection_id = ${connectionId} AND s.source_id <> ALL (${seen}::uuid[])
+        AND (${types}::text[] IS NULL OR s.source_type = ANY (${types}::text[]))`;
     // Sources that never were ingested have nothing to hide: their memory goes at once.
     const forgotten = missing.filter((m) => m.presence === "unknown").map((m) => m.source_id);
     const toPurge = missing.filter((m) => m.presence === "hidden").map((m) => m.source_id);
@@ -62,7 +85,8 @@ export async function applyTombstones(
 
     const [total] = await tx<{ n: number }[]>`
       SELECT count(*)::integer AS n FROM sources
-      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'`;
+      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'
+        AND (${types}::text[] IS NULL OR source_type = ANY (${types}::text[]))`;
     const present = total?.n ?? 0;
     if (!confirmed && toHide.length > present * MISSING_SHARE_MAX)
       return { ...result, stopped: { missing: toHide.length, of: present } };

@@ -10,6 +10,7 @@ import { errorFromData, PermanentError, TransientError } from "../errors.ts";
 import type { AnswerHeader, RequestHeader } from "./convert_child.ts";
 import { type Frame, frameHead, readFrames } from "./frames.ts";
 import { residentBytes } from "./resident.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 export interface ConvertChildOptions {
   /** Command line that runs `runConvertChild`. */
@@ -125,15 +126,6 @@ export async function convertAnywhere(
     : await convertDocument({ ...request, format });
   converted.warnings.unshift(...warnings);
   return converted;
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 type EndReason = "deadline" | "memory" | "abort" | "close" | "retire";

@@ -5,13 +5,13 @@
  */
 import { ensureLexicalStatistics } from "../index/lexical_statistics.ts";
 import { ensureVectorIndex } from "../index/vector_index.ts";
+import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { embedDocuments } from "../pipeline/embed.ts";
 import { cancelLeftovers } from "../queue/cancel.ts";
 import { rescueExpired } from "../queue/rescue.ts";
 import type { Wake } from "../queue/wake.ts";
 import { claimPendingDocuments, reconcileWaitingItems } from "../store/pending_vectors.ts";
-import { closeAndSummarise } from "./close.ts";
 
 const QUEUE_MS = 2_000;
 const INDEX_MS = 60_000;
@@ -19,6 +19,7 @@ const EMBED_MS = { min: 1_000, max: 60_000 };
 const PENDING_DOCUMENTS = 32;
 const PENDING_LEASE_SECONDS = 300;
 
+/** Begins all duties at once; `stop` waits for those under way. A failing duty is logged and tried again. */
 export function startJanitor(context: IngestContext, wake: Wake): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const every = async (ms: number, duty: () => Promise<void>, name: string): Promise<void> => {

@@ -1,12 +1,12 @@
 /** Runs the listing of a claimed job under its lease, and records how it ended. */
 import { messageOf, SluiceError, SnoozeError } from "../errors.ts";
+import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { ListingInterrupted, listJob } from "../pipeline/sync.ts";
 import { backoffMs } from "../queue/backoff.ts";
 import { type ClaimedJob, finishListing, releaseJob } from "../queue/claim_job.ts";
 import { heartbeatJob } from "../queue/heartbeat.ts";
 import type { Wake } from "../queue/wake.ts";
-import { closeAndSummarise } from "./close.ts";
 import { Interruption } from "./outcome.ts";
 
 /** Never rejects: whatever happens is recorded, or left to the rescue of expired leases. */

@@ -7,20 +7,21 @@ import { randomInt } from "node:crypto";
 import { toSluiceError } from "../db/sqlstate.ts";
 import { TransientError } from "../errors.ts";
 import { Batcher } from "../pipeline/batch.ts";
+import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { ingestItem, type Progress } from "../pipeline/ingest.ts";
 import { type ClaimedItem, claimItems } from "../queue/claim_items.ts";
 import { claimJob } from "../queue/claim_job.ts";
 import { heartbeatItems } from "../queue/heartbeat.ts";
+import type { Lane } from "../queue/job.ts";
 import { type Settlement, settleItems } from "../queue/settle.ts";
 import type { Wake } from "../queue/wake.ts";
-import { closeAndSummarise } from "./close.ts";
 import { runListing } from "./listing.ts";
 import { Interruption, settlementOf } from "./outcome.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** Items of each lane that one thread works on at once. Isolated ones share one child process. */
-const LANE_MAX = { inline: 24, isolated: 2 } as const;
-type Lane = keyof typeof LANE_MAX;
+const LANE_MAX: Readonly<Record<Lane, number>> = { inline: 48, isolated: 2 };
 
 /** Between two looks at an idle queue; a hint shortens it. */
 const IDLE_MS = 1000;
@@ -110,8 +111,9 @@ export class WorkerLoop {
   private async claimLane(lane: Lane): Promise<boolean> {
     const busy = [...this.running.values()].filter((entry) => entry.lane === lane).length;
     const room = LANE_MAX[lane] - busy;
-    // Claim in bulk: half-empty first, so that a claim is not spent on every single free place.
-    if (room < LANE_MAX[lane] / 2) return false;
+    // In bulk, so that a claim is not spent on every free place, and early, so that there is always something to convert
+    // while Postgres is at work.
+    if (room < LANE_MAX[lane] / 4) return false;
     const items = await claimItems(this.context.sql, {
       worker: this.name,
       leaseSeconds: this.context.config.worker.leaseSeconds,
@@ -137,7 +139,7 @@ export class WorkerLoop {
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
     const progress: Progress = { fetched: false };
     try {
-      const settlement = await abortable(ingestItem(item, this.context, signal, progress), signal).catch(
+      const settlement = await untilAborted(ingestItem(item, this.context, signal, progress), signal).catch(
         (error: unknown) => this.failed(error, item),
       );
       await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
@@ -213,14 +215,4 @@ export class WorkerLoop {
     await this.wake.wait(randomInt(OUTAGE_MS.min, OUTAGE_MS.max), this.stopping.signal);
     return true;
   }
-}
-
-/** Rejects as soon as the signal does: a stage that cannot be interrupted must not hold up a shutdown or a deadline. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -25,6 +25,7 @@ export class Interruption extends Error {
   }
 }
 
+/** `attemptsMax` bounds transient errors; a snooze and an interruption spend no attempt. */
 export function settlementOf(error: unknown, item: ClaimedItem, attemptsMax: number): Settlement {
   const claim = { itemId: item.itemId, runLease: item.runLease };
   if (error instanceof Interruption) return { ...claim, outcome: error.reason === "canceled" ? "canceled" : "release" };

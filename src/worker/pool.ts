@@ -29,6 +29,8 @@ interface Thread {
 export class WorkerPool {
   private readonly threads = new Map<number, Thread>();
   private stopping = false;
+  /** Every thread has been ready once. */
+  private started = false;
   private watchdog: ReturnType<typeof setInterval> | null = null;
   private starts = 0;
 
@@ -38,6 +40,7 @@ export class WorkerPool {
   async start(): Promise<void> {
     const { threads, start } = this.options;
     await Promise.all(Array.from({ length: threads }, (_, index) => this.startThread(index)));
+    this.started = true;
     const silenceMax = start.config.worker.itemDeadlineMs;
     this.watchdog = setInterval(() => this.endSilent(silenceMax), Math.min(5000, silenceMax));
   }
@@ -78,13 +81,11 @@ export class WorkerPool {
     thread.resolveStopped();
     if (this.threads.get(index) !== thread) return;
     this.threads.delete(index);
-    if (this.stopping || !thread.ready) return;
+    // A thread that never came up in the first place fails the start of the pool; a replacement is tried again and again.
+    if (this.stopping || !(thread.ready || this.started)) return;
     this.options.log.error({ thread: index, why }, "worker thread died; replacing it");
     setTimeout(() => {
-      if (!this.stopping)
-        this.startThread(index).catch((error: unknown) =>
-          this.options.log.error({ err: error }, "worker thread could not be replaced"),
-        );
+      if (!this.stopping) this.startThread(index).catch(() => {});
     }, RESPAWN_MS);
   }
 

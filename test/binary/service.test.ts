@@ -135,6 +135,17 @@ for (const [name, real] of [
       });
     }, 120_000);
 
+    test("a folder outside of FILE_CATALOG_ROOTS is refused before anything is stored", async () => {
+      const { status, json } = await api.call("POST", "/v1/connections", {
+        tenant_id: tenantId,
+        source_type: "FILE_CATALOG_OBJECT",
+        name: "secrets",
+        config: { kind: "directory", root: "/etc" },
+      });
+      expect(status).toBe(403);
+      expect(json["error"]).toMatchObject({ code: "connector.root_not_allowed" });
+    });
+
     test("uploads of every format go through the same items, several in one request", async () => {
       const form = new FormData();
       form.append("tenant_id", tenantId);

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createRegistry, validateConnectionConfig } from "../../src/connector/registry.ts";
+import { createRegistry } from "../../src/connector/registry.ts";
 import { describeUpload, UploadConnector } from "../../src/connector/upload.ts";
 import { LocalObjects } from "../../src/store/local_objects.ts";
 import { fetchConformance, listed, type Subject } from "./conformance.ts";
@@ -75,16 +75,19 @@ describe("the registry", () => {
   });
 
   test("a connection is checked before it is stored", () => {
-    const check = (config: Record<string, string>) => () =>
-      validateConnectionConfig("FILE_CATALOG_OBJECT", config, [temp]);
+    const strict = createRegistry({
+      fileCatalogRoots: [temp],
+      objects,
+      s3: { region: "x" },
+      reservedBuckets: ["ours"],
+    });
+    const check = (config: Record<string, string>) => () => strict.validate("FILE_CATALOG_OBJECT", config);
     expect(check({ kind: "directory", root: temp })).not.toThrow();
     expect(check({ kind: "s3", bucket: "some-bucket" })).not.toThrow();
     expect(check({ kind: "directory", root: "/etc" })).toThrow(
       expect.objectContaining({ code: "connector.root_not_allowed" }),
     );
     expect(check({ kind: "directory" })).toThrow(expect.objectContaining({ code: "connector.bad_config" }));
-    expect(() => validateConnectionConfig("FILE_UPLOAD_OBJECT", {}, [])).toThrow(
-      expect.objectContaining({ code: "connector.bad_config" }),
-    );
+    expect(check({ kind: "s3", bucket: "ours" })).toThrow(expect.objectContaining({ code: "connector.bad_config" }));
   });
 });

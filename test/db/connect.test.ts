@@ -3,8 +3,12 @@ import type { Sql } from "postgres";
 import { connectDatabase, type DatabaseTarget, endDatabase } from "../../src/db/connect.ts";
 import { withTimeout } from "../../src/db/deadline.ts";
 import type { EmbeddedDatabase } from "../../src/db/embedded/embedded.ts";
-import { isTransientDatabaseError, toSluiceError } from "../../src/db/sqlstate.ts";
+import { toSluiceError } from "../../src/db/sqlstate.ts";
+import { TransientError } from "../../src/errors.ts";
 import { errorOf, removeDirs, startFresh } from "./embedded_fixture.ts";
+
+/** Whether the queue would try again. */
+const isTransient = (error: unknown): boolean => toSluiceError(error, "test") instanceof TransientError;
 
 setDefaultTimeout(60_000);
 
@@ -90,10 +94,10 @@ describe("a transaction whose connection is lost", () => {
       await sql`SELECT 1`.catch(() => sql`SELECT 1`);
       second = await errorOf(tx`INSERT INTO outside VALUES (2)`);
     });
-    expect(isTransientDatabaseError(await errorOf(transaction))).toBe(true);
+    expect(isTransient(await errorOf(transaction))).toBe(true);
     expect(await sql`SELECT n FROM outside`).toHaveLength(0);
     while (second === undefined) await other`SELECT 1`;
-    expect(isTransientDatabaseError(second)).toBe(true);
+    expect(isTransient(second)).toBe(true);
     expect(await sql`SELECT n FROM outside`).toHaveLength(0);
     await endDatabase(sql);
     await endDatabase(other);
@@ -107,7 +111,7 @@ describe("closing a pool", () => {
     const sql = connectDatabase(target, { max: 1, applicationName: "test", connectTimeoutSeconds: 60 });
     const query = errorOf(sql`SELECT 1`);
     await endDatabase(sql, 0.05);
-    expect(isTransientDatabaseError(await query)).toBe(true);
+    expect(isTransient(await query)).toBe(true);
   });
 });
 
@@ -146,7 +150,7 @@ describe("errors of the database", () => {
     const sql = connectDatabase(database.target, { max: 1, applicationName: "test" });
     for (const statement of ["SELEKT", "SELECT 1/0", "SELECT * FROM no_such_table"]) {
       const fault = await errorOf(sql.unsafe(statement));
-      expect(isTransientDatabaseError(fault)).toBe(false);
+      expect(isTransient(fault)).toBe(false);
       expect(toSluiceError(fault, "claim")).toBe(fault);
     }
     for (const [sqlstate, code] of [
@@ -167,7 +171,7 @@ describe("errors of the database", () => {
       { ...database.target, path: "/tmp/no-such.sock" },
       { max: 1, applicationName: "test" },
     );
-    expect(isTransientDatabaseError(await errorOf(missing`SELECT 1`))).toBe(true);
+    expect(isTransient(await errorOf(missing`SELECT 1`))).toBe(true);
     await endDatabase(missing, 0);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
-import { migrate, migrationStatus, requireCurrentSchema } from "../../src/db/migrate.ts";
+import { migrate, migrationStatus } from "../../src/db/migrate.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../src/db/migrations.ts";
 import { createDatabase, emptyDatabase } from "../support/database.ts";
 
@@ -23,7 +23,6 @@ test("a migrated database has nothing pending, and migrating again does nothing"
   expect(status.map((migration) => migration.version)).toEqual(MIGRATIONS.map((migration) => migration.version));
   expect(status.every((migration) => migration.appliedAt !== null)).toBe(true);
   expect(await migrate(sql)).toEqual([]);
-  await requireCurrentSchema(sql);
 });
 
 test("a database newer than the binary is refused, and so is one whose migrations had other contents", async () => {
@@ -49,7 +48,6 @@ test.if(server !== undefined)(
       connectDatabase(database.target, { max: 2, applicationName: "test" }),
     );
     undo.push(() => Promise.all(pools.map((sql) => endDatabase(sql, 1))));
-    expect(await codeOf(requireCurrentSchema(pools[0]!))).toBe("schema.older");
     expect((await migrationStatus(pools[0]!)).every((migration) => migration.appliedAt === null)).toBe(true);
     const applied = await Promise.all(pools.map((sql) => migrate(sql)));
     expect(applied.flat().toSorted()).toEqual(MIGRATIONS.map((migration) => migration.name));

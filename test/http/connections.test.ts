@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { validateConnectionConfig } from "../../src/connector/registry.ts";
+import { createRegistry } from "../../src/connector/registry.ts";
 import { createFixture, type Fixture, START_MS } from "./fixture.ts";
 
 let f: Fixture;
 let root = "";
 beforeAll(async () => {
-  f = await createFixture(() => ({
-    validateConnectionConfig: (type, config) => validateConnectionConfig(type, config, [root]),
+  f = await createFixture(({ objects }) => ({
+    validateConnectionConfig: (type, config) =>
+      createRegistry({ fileCatalogRoots: [root], objects, s3: { region: "x" } }).validate(type, config),
   }));
   root = join(f.dir, "allowed");
   mkdirSync(join(root, "docs"), { recursive: true });
@@ -82,10 +83,10 @@ describe("what no connector could work with is refused and not saved", () => {
     ],
     ["a bucket without its name", () => ({ config: { kind: "s3" } }), 422, "connector.bad_config"],
     [
-      "Confluence pages, for now",
+      "a Confluence without its address",
       () => ({ source_type: "CONFLUENCE_PAGE", config: { kind: "confluence" } }),
       422,
-      "connector.not_available",
+      "connector.bad_config",
     ],
     [
       "uploads",

@@ -61,7 +61,7 @@ async function refusal(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe("a good upload", () => {
-  test("gives fields and files with size, hash, type and first bytes, however it is cut into pieces", async () => {
+  test("gives fields and files with size, hash and type, however it is cut into pieces", async () => {
     const binary = new Uint8Array(50_000).map((_, i) => (i * 7) % 256);
     const parts = [
       { name: "tenant_id", content: "acme" },
@@ -81,7 +81,6 @@ describe("a good upload", () => {
       ]);
       expect(files[1]!.sha256).toBe(Bun.SHA256.hash(binary, "hex"));
       expect(Buffer.compare(fs.readFileSync(files[1]!.path), binary)).toBe(0);
-      expect(Buffer.compare(files[1]!.head, binary.subarray(0, 8192))).toBe(0);
       await discardFiles(files);
       expect(spooled()).toEqual([]);
     }
@@ -158,7 +157,7 @@ describe("a refused upload leaves nothing behind and says why", () => {
     expect(await refusal(receive([twice, good, twice]))).toBe("upload.duplicate_field");
   });
 
-  test("an empty file, an empty name, a name twice, a type that is not taken", async () => {
+  test("an empty file, an empty name, a name twice", async () => {
     expect(await refusal(receive([good, { filename: "e.md", content: "" }]))).toBe("upload.empty_file");
     expect(await refusal(receive([good, { filename: "", content: "x" }]))).toBe("upload.bad_name");
     expect(await refusal(receive([{ type: "application/octet-stream", content: "x" }]))).toBe("upload.bad_name");
@@ -171,8 +170,6 @@ describe("a refused upload leaves nothing behind and says why", () => {
         ]),
       ),
     ).toBe("upload.duplicate_name");
-    limits.allowedExtensions = ["md"];
-    expect(await refusal(receive([good, { filename: "x.exe", content: "MZ" }]))).toBe("upload.bad_type");
   });
 
   test("a part that the parser would pass over in silence", async () => {

@@ -56,5 +56,7 @@ export function prepared(item: ClaimedItem, markdown: string, links: PreparedLin
       },
     ),
     links,
+    aliasIds: [],
+    dependsOn: null,
   };
 }

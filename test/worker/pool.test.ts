@@ -4,14 +4,14 @@ import { readConfig } from "../../src/config.ts";
 import { createLog } from "../../src/log.ts";
 import { WorkerPool } from "../../src/worker/pool.ts";
 
-test("a thread that dies is replaced, and the others go on", async () => {
+test("a thread that dies is replaced, again if its replacement dies while it starts, and the others go on", async () => {
   const config: Config = readConfig("silent", {});
   let spawned = 0;
   const replaced = Promise.withResolvers<void>();
   const pool = new WorkerPool({
     threads: 2,
     spawn: () => {
-      if (++spawned === 3) replaced.resolve();
+      if (++spawned === 4) replaced.resolve();
       return new Worker(new URL("./pool_thread.ts", import.meta.url).href);
     },
     start: { config, database: { url: "postgres://unused" }, childCommand: [], fileCatalogRoots: [] },
@@ -20,6 +20,6 @@ test("a thread that dies is replaced, and the others go on", async () => {
   await pool.start();
   expect(spawned).toBe(2);
   await replaced.promise;
-  expect(spawned).toBe(3);
+  expect(spawned).toBe(4);
   await pool.stop(100);
 });

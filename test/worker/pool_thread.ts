@@ -6,9 +6,10 @@ const say = (message: FromThread): void => self.postMessage(message);
 
 self.onmessage = ({ data }: MessageEvent<ToThread>) => {
   if (data.kind === "stop") return say({ kind: "stopped" });
-  say({ kind: "ready" });
-  // The first thread of a slot has ".0" or ".1" as its number of starts; later ones stay.
+  // The number of starts ends the name: the first thread dies, its first replacement before it is ready, later ones stay.
   const starts = Number(data.name.split(".").at(-1));
+  if (starts === 2) throw new Error("this thread dies while it starts");
+  say({ kind: "ready" });
   if (starts === 0)
     setTimeout(() => {
       throw new Error("this thread dies");

@@ -12,15 +12,34 @@ const KEPT_MS = 30_000;
 
 const privateRanges = new BlockList();
 for (const [net, bits] of [
-  ["0.0.0.0", 8], ["10.0.0.0", 8], ["100.64.0.0", 10], ["127.0.0.0", 8], ["169.254.0.0", 16], ["172.16.0.0", 12],
-  ["192.0.0.0", 24], ["192.0.2.0", 24], ["192.168.0.0", 16], ["198.18.0.0", 15], ["198.51.100.0", 24],
-  ["203.0.113.0", 24], ["224.0.0.0", 4], ["240.0.0.0", 4],
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
 ] as const) {
   privateRanges.addSubnet(net, bits, "ipv4");
 }
 for (const [net, bits] of [
-  ["::", 127], ["64:ff9b::", 96], ["64:ff9b:1::", 48], ["100::", 64], ["2001:db8::", 32], ["2002::", 16], ["fc00::", 7],
-  ["fe80::", 10], ["fec0::", 10], ["ff00::", 8],
+  ["::", 127],
+  ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
+  ["100::", 64],
+  ["2001:db8::", 32],
+  ["2002::", 16],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["fec0::", 10],
+  ["ff00::", 8],
 ] as const) {
   privateRanges.addSubnet(net, bits, "ipv6");
 }
@@ -38,7 +57,8 @@ export function isPrivateAddress(address: string): boolean {
 
 export type Resolve = (host: string) => Promise<string[]>;
 
-const resolveName: Resolve = async (host) => (await lookup(host, { all: true, verbatim: true })).map((found) => found.address);
+const resolveName: Resolve = async (host) =>
+  (await lookup(host, { all: true, verbatim: true })).map((found) => found.address);
 
 export class AddressGuard {
   private readonly known = new Map<string, number>();

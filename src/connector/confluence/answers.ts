@@ -66,7 +66,9 @@ export function restAfterSuccess(headers: Headers): number {
 
 /** Data Center throttles with 403 as well (onyx-dot-app/onyx, confluence utils). */
 function isThrottling({ headers, text }: Answer): boolean {
-  return headers.has("retry-after") || isSpent(headers) || /rate.?limit|too many requests|thrott/i.test(text.slice(0, 2000));
+  return (
+    headers.has("retry-after") || isSpent(headers) || /rate.?limit|too many requests|thrott/i.test(text.slice(0, 2000))
+  );
 }
 
 function judgeRefusal({ headers, status }: Answer, why: string, deployment: Deployment | null): Verdict {
@@ -84,14 +86,19 @@ function judgeRefusal({ headers, status }: Answer, why: string, deployment: Depl
 }
 
 const loginError = (what: string): PermanentError =>
-  new PermanentError("connector.forbidden", `${what}: Confluence shows its login page; the credentials are not accepted`);
+  new PermanentError(
+    "connector.forbidden",
+    `${what}: Confluence shows its login page; the credentials are not accepted`,
+  );
 
 function isJson({ headers, text }: Answer): boolean {
   return /\bjson\b/i.test(headers.get("content-type") ?? "") || /^\s*[[{]/.test(text.slice(0, 100));
 }
 
 function looksLikeLogin(text: string): boolean {
-  return /os_username|login\.action|id\.atlassian\.com|name=["']?password|<title>[^<]*log\s?in|single sign|saml/i.test(text.slice(0, 20_000));
+  return /os_username|login\.action|id\.atlassian\.com|name=["']?password|<title>[^<]*log\s?in|single sign|saml/i.test(
+    text.slice(0, 20_000),
+  );
 }
 
 /** What the body says in its own words, on one line, without markup. */
@@ -113,7 +120,9 @@ function wordsOfJson(text: string): string | null {
   if (typeof message === "string") return withoutClass(message);
   if (!Array.isArray(errors)) return null;
   return errors
-    .map((error: { title?: unknown; detail?: unknown } | null) => [error?.title, error?.detail].filter((part) => typeof part === "string").join(": "))
+    .map((error: { title?: unknown; detail?: unknown } | null) =>
+      [error?.title, error?.detail].filter((part) => typeof part === "string").join(": "),
+    )
     .join("; ");
 }
 

@@ -44,7 +44,12 @@ export const ConfluenceConfig = v.strictObject({
   spaces: v.optional(v.pipe(v.array(v.pipe(name, v.regex(/^[\w.~-]+$/, "must be a space key"))), v.maxLength(500))),
   page_ids: v.optional(v.pipe(v.array(contentId), v.maxLength(200))),
   labels: v.optional(v.strictObject({ include: v.optional(v.array(name)), exclude: v.optional(v.array(name)) })),
-  cql: v.optional(v.pipe(name, v.check((cql) => !/\border\s+by\b/i.test(cql), "must not contain ORDER BY"))),
+  cql: v.optional(
+    v.pipe(
+      name,
+      v.check((cql) => !/\border\s+by\b/i.test(cql), "must not contain ORDER BY"),
+    ),
+  ),
   archived: v.optional(v.boolean(), false),
   blog_posts: v.optional(v.boolean(), true),
   attachments: v.optional(
@@ -145,7 +150,10 @@ function addressOf(given: string, cloudId: string | undefined): Address {
     return { webBase: root, siteName: gateway.toLowerCase(), deployment: "cloud", gatewayRoot: root };
   }
   // What people copy from the address bar: everything after the context path says which page they were looking at.
-  const path = url.pathname.replace(/\/(?:spaces|display|pages|rest|api|dashboard\.action|index\.action|home|x|login\.action)(?:\/.*)?$/, "");
+  const path = url.pathname.replace(
+    /\/(?:spaces|display|pages|rest|api|dashboard\.action|index\.action|home|x|login\.action)(?:\/.*)?$/,
+    "",
+  );
   const context = path.replace(/\/+$/, "");
   const isCloud = CLOUD_HOST.test(url.hostname) || cloudId !== undefined;
   const webContext = isCloud && context === "" ? "/wiki" : context;
@@ -159,7 +167,10 @@ function addressOf(given: string, cloudId: string | undefined): Address {
 }
 
 /** `secrets`: api_token, pat, password. */
-function authorizationOf(config: v.InferOutput<typeof ConfluenceConfig>, secrets: Record<string, string>): string | null {
+function authorizationOf(
+  config: v.InferOutput<typeof ConfluenceConfig>,
+  secrets: Record<string, string>,
+): string | null {
   const basic = (user: string | undefined, secret: string | undefined): string | null =>
     user && secret ? `Basic ${Buffer.from(`${user}:${secret}`).toString("base64")}` : null;
   const bearer = (secret: string | undefined): string | null => (secret ? `Bearer ${secret}` : null);

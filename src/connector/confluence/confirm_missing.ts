@@ -8,8 +8,8 @@ import type { ConfluenceSettings } from "./config.ts";
 import { contentQuery, needsQuery } from "./cql.ts";
 import type { ConfluenceHttp } from "./http.ts";
 import { idOf, type Json, objectAt, textOf } from "./json.ts";
-import { isWanted, type Holders } from "./lister.ts";
 import { groupsOf } from "./list_spaces.ts";
+import { type Holders, isWanted } from "./lister.ts";
 import { listingOptions, rowsOf } from "./paging.ts";
 import { parseRef } from "./refs.ts";
 import { type Site, v1, v2, withQuery } from "./site.ts";
@@ -39,7 +39,11 @@ export async function confirmMissing(missing: readonly string[], deps: ConfirmDe
   }
   const found = new Set<string>();
   const ids = [...pages.keys()];
-  const living = needsQuery(deps.settings) ? await byQuery(ids, deps) : deps.site.deployment === "cloud" ? await onCloud(ids, deps) : await oneByOne(ids, deps);
+  const living = needsQuery(deps.settings)
+    ? await byQuery(ids, deps)
+    : deps.site.deployment === "cloud"
+      ? await onCloud(ids, deps)
+      : await oneByOne(ids, deps);
   for (const id of living) found.add(pages.get(id)!);
   await inParallel([...files.keys()], async (id) => {
     if (await hasFile(id, living, deps)) found.add(files.get(id)!);
@@ -64,7 +68,9 @@ async function onCloud(ids: string[], deps: ConfirmDeps): Promise<Set<string>> {
     const spaces = new Map<string, boolean>();
     for (const path of deps.settings.blogPosts ? ["/pages", "/blogposts"] : ["/pages"]) {
       const query = { id: group, limit: group.length, status: path === "/pages" ? status : ["current"] };
-      const rows = rowsOf((await deps.http.json(withQuery(v2(deps.site, path), query), listingOptions(deps.signal))).body);
+      const rows = rowsOf(
+        (await deps.http.json(withQuery(v2(deps.site, path), query), listingOptions(deps.signal))).body,
+      );
       for (const row of rows) if (await isInSpaces(row, spaces, deps)) addWanted(living, [row], deps);
     }
   }
@@ -88,7 +94,8 @@ async function oneByOne(ids: string[], deps: ConfirmDeps): Promise<Set<string>> 
   await inParallel(ids, async (id) => {
     const row = await exists(withQuery(v1(deps.site, `/content/${id}`), { expand: "space" }), deps);
     const key = textOf(objectAt(row, "space").key);
-    if (row !== null && (deps.spaceKeys === null || key === undefined || deps.spaceKeys.has(key))) addWanted(living, [row], deps);
+    if (row !== null && (deps.spaceKeys === null || key === undefined || deps.spaceKeys.has(key)))
+      addWanted(living, [row], deps);
   });
   return living;
 }
@@ -103,7 +110,9 @@ function addWanted(living: Set<string>, rows: Json[], { settings }: ConfirmDeps)
 async function hasFile(id: string, living: ReadonlySet<string>, deps: ConfirmDeps): Promise<boolean> {
   if (!deps.settings.attachments.enabled) return false;
   const isCloud = deps.site.deployment === "cloud";
-  const url = isCloud ? v2(deps.site, `/attachments/att${id}`) : withQuery(v1(deps.site, `/content/${await v1FileId(id, deps)}`), { expand: "container" });
+  const url = isCloud
+    ? v2(deps.site, `/attachments/att${id}`)
+    : withQuery(v1(deps.site, `/content/${await v1FileId(id, deps)}`), { expand: "container" });
   const row = await exists(url, deps);
   if (row === null || (textOf(row.status) ?? "current") !== "current") return false;
   const holder = idOf(row.pageId) ?? idOf(row.blogPostId) ?? idOf(objectAt(row, "container").id);
@@ -120,7 +129,8 @@ async function exists(url: string, { http, signal }: ConfirmDeps): Promise<Json 
   try {
     return objectAt((await http.json(url, listingOptions(signal))).body);
   } catch (error) {
-    if (error instanceof SluiceError && (error.code === "connector.gone" || error.code === "connector.forbidden")) return null;
+    if (error instanceof SluiceError && (error.code === "connector.gone" || error.code === "connector.forbidden"))
+      return null;
     throw error;
   }
 }

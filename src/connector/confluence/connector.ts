@@ -4,7 +4,17 @@
  */
 import { createHash } from "node:crypto";
 import { InputError } from "../../errors.ts";
-import type { Connection, ConnectionTest, Connector, Descriptor, FetchContext, Fetched, ListContext, Listing, SourceType } from "../connector.ts";
+import type {
+  Connection,
+  ConnectionTest,
+  Connector,
+  Descriptor,
+  FetchContext,
+  Fetched,
+  ListContext,
+  Listing,
+  SourceType,
+} from "../connector.ts";
 import { AddressGuard, type Resolve } from "./address_guard.ts";
 import { type ConfluenceSettings, readSettings } from "./config.ts";
 import { detectSite } from "./detect.ts";
@@ -13,8 +23,8 @@ import { fetchPage, PageTree } from "./fetch_page.ts";
 import { ConfluenceHttp, type HttpSettings } from "./http.ts";
 import { listConfluence } from "./list.ts";
 import { Names } from "./names.ts";
-import { Includes } from "./read_includes.ts";
 import { LocalRateLimits, Pace, type RateLimits } from "./rate_limit.ts";
+import { Includes } from "./read_includes.ts";
 import type { Site } from "./site.ts";
 import { testConnection } from "./test_connection.ts";
 
@@ -47,7 +57,11 @@ export class ConfluenceConnector implements Connector {
     const { authorization, requestsPerSecond } = this.settings;
     const limits = environment.rateLimits ?? new LocalRateLimits();
     this.guard = new AddressGuard(this.settings.allowPrivateNetwork, environment.resolve);
-    this.http = new ConfluenceHttp({ authorization, ...environment.http }, new Pace(limits, this.paceKey(), requestsPerSecond), this.guard);
+    this.http = new ConfluenceHttp(
+      { authorization, ...environment.http },
+      new Pace(limits, this.paceKey(), requestsPerSecond),
+      this.guard,
+    );
     this.names = new Names(this.http);
     this.includes = new Includes(this.http);
   }
@@ -58,24 +72,35 @@ export class ConfluenceConnector implements Connector {
 
   list(context: ListContext): Listing {
     const types = this.sourceTypes.filter((type) => context.sourceTypes?.includes(type) ?? true);
-    return listConfluence({ http: this.http, settings: this.settings, site: (signal) => this.site(signal) }, context, types);
+    return listConfluence(
+      { http: this.http, settings: this.settings, site: (signal) => this.site(signal) },
+      context,
+      types,
+    );
   }
 
   async fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched> {
     context.signal.throwIfAborted();
     const site = await this.site(context.signal);
     const { http, settings, names, includes, tree } = this;
-    if (descriptor.sourceType === "CONFLUENCE_ATTACHMENT") return await fetchAttachment(descriptor, context, site, { http, settings });
+    if (descriptor.sourceType === "CONFLUENCE_ATTACHMENT")
+      return await fetchAttachment(descriptor, context, site, { http, settings });
     return await fetchPage(descriptor, context, site, { http, settings, names, includes, tree });
   }
 
   async test(signal: AbortSignal): Promise<ConnectionTest> {
-    return await testConnection({ http: this.http, settings: this.settings, site: (within) => this.site(within) }, signal);
+    return await testConnection(
+      { http: this.http, settings: this.settings, site: (within) => this.site(within) },
+      signal,
+    );
   }
 
   /** What answers at the address. The site limits accounts, so those who share one share its pace. */
   private paceKey(): string {
-    const account = createHash("sha256").update(this.settings.authorization ?? "").digest("hex").slice(0, 16);
+    const account = createHash("sha256")
+      .update(this.settings.authorization ?? "")
+      .digest("hex")
+      .slice(0, 16);
     return `confluence ${this.settings.siteName} ${account}`;
   }
 
@@ -92,7 +117,10 @@ export class ConfluenceConnector implements Connector {
   private detected(): Promise<Site> {
     if (this.found !== null) return this.found;
     if (!this.isConfigured()) {
-      throw new InputError("connector.not_configured", "the Confluence connection lacks credentials: an api_token with email, a pat, or a password with username");
+      throw new InputError(
+        "connector.not_configured",
+        "the Confluence connection lacks credentials: an api_token with email, a pat, or a password with username",
+      );
     }
     const signal = AbortSignal.timeout(DETECT_MS);
     const found = detectSite(this.settings, this.http, { signal, patienceMs: DETECT_MS });

@@ -1,9 +1,8 @@
 /** One row of a listing as the rest of the connector knows it, whichever interface it came from. */
 import { createHash } from "node:crypto";
-import type { Descriptor } from "../connector.ts";
 import { PAGE_MEDIA_TYPE } from "../../convert/confluence/page_payload.ts";
-import { bareId, pageRef, attachmentRef } from "./refs.ts";
-import type { JsonObject } from "../connector.ts";
+import type { Descriptor, JsonObject } from "../connector.ts";
+import { attachmentRef, bareId, pageRef } from "./refs.ts";
 
 export interface Ancestor {
   id: string;
@@ -47,7 +46,7 @@ export interface ListedAttachment {
   download: string | null;
 }
 
-/** What is known of the comments of a page: any change of any of them changes the digest. */
+/** The comments of a page in short; whatever changes in one of them changes the digest. */
 export interface CommentDigest {
   count: number;
   sum: bigint;
@@ -75,7 +74,9 @@ export function describePage(siteName: string, page: ListedPage, comments: Comme
       space_key: page.space.key,
       space_name: page.space.name,
       comments: comments?.count ?? 0,
-      ...(page.ancestors === null ? {} : { ancestors: page.ancestors.map(({ id, title }): JsonObject => ({ id, title })) }),
+      ...(page.ancestors === null
+        ? {}
+        : { ancestors: page.ancestors.map(({ id, title }): JsonObject => ({ id, title })) }),
     },
   };
 }

@@ -6,7 +6,12 @@ export const quoted = (value: string): string => `"${value.replace(/["\\]/g, "\\
 
 /** True when spaces alone do not say which pages are wanted. */
 export function needsQuery(settings: ConfluenceSettings): boolean {
-  return settings.cql !== null || settings.pageIds.length > 0 || settings.labels.include.length > 0 || settings.labels.exclude.length > 0;
+  return (
+    settings.cql !== null ||
+    settings.pageIds.length > 0 ||
+    settings.labels.include.length > 0 ||
+    settings.labels.exclude.length > 0
+  );
 }
 
 /** All pages that the connection wants. */

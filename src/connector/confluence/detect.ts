@@ -8,8 +8,15 @@ import type { ConfluenceHttp, RequestOptions } from "./http.ts";
 import { isObject, objectAt, textOf } from "./json.ts";
 import type { Site } from "./site.ts";
 
+/** Answers that say no more than that this is not the right interface, or not for this user. */
+const NOT_HERE: ReadonlySet<string> = new Set(["connector.gone", "connector.refused", "connector.forbidden"]);
+
 /** Throws PermanentError `connector.forbidden`, `connector.refused`; TransientError and SnoozeError as requests do. */
-export async function detectSite(settings: ConfluenceSettings, http: ConfluenceHttp, options: RequestOptions): Promise<Site> {
+export async function detectSite(
+  settings: ConfluenceSettings,
+  http: ConfluenceHttp,
+  options: RequestOptions,
+): Promise<Site> {
   const { webBase, gatewayRoot } = settings;
   if (gatewayRoot !== null) {
     const address = gatewayRoot === webBase ? await siteBehind(gatewayRoot, http, options) : webBase;
@@ -47,9 +54,14 @@ async function ask(webBase: string, http: ConfluenceHttp, options: RequestOption
   if (cloud === true) return "cloud";
   const datacenter = await answers(`${webBase}/rest/api/space?limit=1`, http, options);
   if (datacenter === true) return "datacenter";
-  const refusal = [datacenter, cloud].find((error) => error instanceof SluiceError && error.code === "connector.forbidden");
+  const refusal = [datacenter, cloud].find(
+    (error) => error instanceof SluiceError && error.code === "connector.forbidden",
+  );
   if (refusal instanceof SluiceError) throw refusal;
-  throw new PermanentError("connector.refused", `${webBase} does not answer as Confluence does; check the address and its context path`);
+  throw new PermanentError(
+    "connector.refused",
+    `${webBase} does not answer as Confluence does; check the address and its context path`,
+  );
 }
 
 /** True for a list as Confluence gives it; the error that says why not otherwise. Passing faults are thrown. */
@@ -58,7 +70,7 @@ async function answers(url: string, http: ConfluenceHttp, options: RequestOption
     const { body } = await http.json(url, options);
     return isObject(body) && Array.isArray(body.results) ? true : null;
   } catch (error) {
-    if (error instanceof SluiceError && error.fate === "permanent") return error;
+    if (error instanceof SluiceError && NOT_HERE.has(error.code)) return error;
     // A page of HTML at an address that is not Confluence's.
     if (error instanceof SluiceError && error.details.not_json === true) return null;
     throw error;

@@ -26,12 +26,20 @@ export async function fetchAttachment(
     throw new PermanentError("connector.gone", `${descriptor.externalRef} does not belong to this connection`);
   }
   const excluded = textOf(locator.excluded);
-  if (excluded !== undefined) throw new PermanentError("connector.excluded", `${descriptor.name} is skipped: ${excluded}`);
+  if (excluded !== undefined)
+    throw new PermanentError("connector.excluded", `${descriptor.name} is skipped: ${excluded}`);
   const options: RequestOptions = { signal: context.signal };
   try {
     const url = await downloadUrl({ id, pageId, path: textOf(locator.download) }, site, deps.http, options);
-    const { bytes, mediaType } = await deps.http.download(url, Math.min(context.maxBytes, attachments.maxBytes), options);
-    const given = mediaType === null || /^application\/(?:octet-stream|binary)$/i.test(mediaType) ? descriptor.mediaType : mediaType;
+    const { bytes, mediaType } = await deps.http.download(
+      url,
+      Math.min(context.maxBytes, attachments.maxBytes),
+      options,
+    );
+    const given =
+      mediaType === null || /^application\/(?:octet-stream|binary)$/i.test(mediaType)
+        ? descriptor.mediaType
+        : mediaType;
     return {
       bytes,
       name: descriptor.name,

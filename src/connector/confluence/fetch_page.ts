@@ -32,7 +32,12 @@ export interface PageDeps {
   tree: PageTree;
 }
 
-export async function fetchPage(descriptor: Descriptor, context: FetchContext, site: Site, deps: PageDeps): Promise<Fetched> {
+export async function fetchPage(
+  descriptor: Descriptor,
+  context: FetchContext,
+  site: Site,
+  deps: PageDeps,
+): Promise<Fetched> {
   const { locator } = descriptor;
   const id = idOf(locator.id);
   if (id === undefined || descriptor.externalRef !== pageRef(deps.settings.siteName, id)) {
@@ -61,13 +66,19 @@ async function fetched(
 ): Promise<Fetched> {
   const { settings, names } = deps;
   const { locator } = descriptor;
-  const space = { key: page.space.key || (textOf(locator.space_key) ?? ""), name: page.space.name || (textOf(locator.space_name) ?? "") };
+  const space = {
+    key: page.space.key || (textOf(locator.space_key) ?? ""),
+    name: page.space.name || (textOf(locator.space_name) ?? ""),
+  };
   for (const [user, name] of page.names) names.learn(user, name);
   const hasComments = settings.comments && typeof locator.comments === "number" && locator.comments > 0;
   const comments = hasComments ? await readComments(page, site, deps.http, names, options) : [];
-  const includes = await deps.includes.of(page, space.key, site, options);
+  const { pages: includes, unread } = await deps.includes.of(page, space.key, site, options);
   const users = await names.of(peopleOf(page, comments, includes), site, options);
-  const ancestors = page.ancestors ?? listedAncestors(locator.ancestors, page.parentId) ?? (await deps.tree.above(page.parentId, site, deps.http, options));
+  const ancestors =
+    page.ancestors ??
+    listedAncestors(locator.ancestors, page.parentId) ??
+    (await deps.tree.above(page.parentId, site, deps.http, options));
   const payload: PagePayload = {
     sluice: "confluence-page/1",
     id: page.id,
@@ -88,7 +99,9 @@ async function fetched(
   };
   const bytes = payloadBytes(payload);
   if (bytes.byteLength > context.maxBytes) {
-    throw new PermanentError("connector.too_large", `page ${page.id} is larger than ${context.maxBytes} bytes`, { maxBytes: context.maxBytes });
+    throw new PermanentError("connector.too_large", `page ${page.id} is larger than ${context.maxBytes} bytes`, {
+      maxBytes: context.maxBytes,
+    });
   }
   return {
     bytes,
@@ -98,8 +111,9 @@ async function fetched(
     title: page.title,
     url: page.url,
     modifiedAt: page.modifiedAt ?? descriptor.modifiedAt,
-    aliases: space.key === "" ? [] : [titleAlias(settings.siteName, space.key, page.title)],
-    dependsOn: includes.map((included) => pageRef(settings.siteName, included.id)),
+    // Blog posts may share their title with a page, which is what links by title mean.
+    aliases: space.key === "" || page.type === "blogpost" ? [] : [titleAlias(settings.siteName, space.key, page.title)],
+    dependsOn: [...includes.map((included) => included.id), ...unread].map((part) => pageRef(settings.siteName, part)),
   };
 }
 
@@ -141,12 +155,21 @@ export class PageTree {
     return path;
   }
 
-  private async node(id: string, site: Site, http: ConfluenceHttp, options: RequestOptions): Promise<{ title: string; parentId: string | null } | null> {
+  private async node(
+    id: string,
+    site: Site,
+    http: ConfluenceHttp,
+    options: RequestOptions,
+  ): Promise<{ title: string; parentId: string | null } | null> {
     const before = this.known.get(id);
     if (before !== undefined && before.until > Date.now()) return before.title === "" ? null : before;
     const url = withQuery(v2(site, "/pages"), { id, limit: 1 });
     const row = rowsOf((await http.json(url, options)).body)[0];
-    const node = { title: textOf(row?.title) ?? "", parentId: idOf(row?.parentId) ?? null, until: Date.now() + TREE_KEPT_MS };
+    const node = {
+      title: textOf(row?.title) ?? "",
+      parentId: idOf(row?.parentId) ?? null,
+      until: Date.now() + TREE_KEPT_MS,
+    };
     if (this.known.size >= TREE_MAX) this.known.clear();
     this.known.set(id, node);
     return node.title === "" ? null : node;

@@ -7,8 +7,8 @@ import { messageOf, PermanentError, SluiceError, SnoozeError, TransientError } f
 import type { AddressGuard } from "./address_guard.ts";
 import { type Answer, judge, restAfterSuccess, type Verdict } from "./answers.ts";
 import type { Deployment } from "./config.ts";
-import { readBounded } from "./read_bounded.ts";
 import { type Pace, sleep } from "./rate_limit.ts";
+import { readBounded } from "./read_bounded.ts";
 
 const JSON_BYTES_MAX = 64 * 1024 * 1024;
 const ERROR_BYTES_MAX = 64 * 1024;
@@ -63,11 +63,16 @@ export class ConfluenceHttp {
   async json(url: string, options: RequestOptions): Promise<JsonAnswer> {
     const what = `${options.post === undefined ? "GET" : "POST"} ${shown(url)}`;
     const read: Read<string> = async (response) => {
-      const text = new TextDecoder().decode(await readBounded(response, JSON_BYTES_MAX, () => tooLarge(what, JSON_BYTES_MAX)));
+      const text = new TextDecoder().decode(
+        await readBounded(response, JSON_BYTES_MAX, () => tooLarge(what, JSON_BYTES_MAX)),
+      );
       return { value: text, text };
     };
     return await this.attempts(what, options, async (signal) => {
-      const { answer } = await this.send(url, options, signal, read, DEADLINE_MS, { accept: "application/json", credentialsLeave: false });
+      const { answer } = await this.send(url, options, signal, read, DEADLINE_MS, {
+        accept: "application/json",
+        credentialsLeave: false,
+      });
       const verdict = judge(answer, what, this.deployment, true);
       if (verdict.kind !== "use") return { verdict };
       try {
@@ -93,7 +98,10 @@ export class ConfluenceHttp {
     };
     return await this.attempts(what, options, async (signal) => {
       const accept = "*/*";
-      const { answer, value } = await this.send(url, options, signal, read, DOWNLOAD_DEADLINE_MS, { accept, credentialsLeave: true });
+      const { answer, value } = await this.send(url, options, signal, read, DOWNLOAD_DEADLINE_MS, {
+        accept,
+        credentialsLeave: true,
+      });
       const verdict = judge(answer, what, this.deployment, false);
       if (verdict.kind !== "use") return { verdict };
       const mediaType = answer.headers.get("content-type")?.split(";")[0]?.trim() || null;
@@ -111,7 +119,11 @@ export class ConfluenceHttp {
     let waited = 0;
     for (let tried = 1, throttled = 0; ; ) {
       await this.pace.turn(signal);
-      const { verdict, value, headers } = await attempt(signal).catch((error: unknown) => ({ verdict: this.fault(error, what, signal), value: undefined, headers: undefined }));
+      const { verdict, value, headers } = await attempt(signal).catch((error: unknown) => ({
+        verdict: this.fault(error, what, signal),
+        value: undefined,
+        headers: undefined,
+      }));
       if (verdict.kind === "use") {
         const rest = headers ? restAfterSuccess(headers) : 0;
         if (rest > 0) await this.pace.pause(rest);
@@ -134,11 +146,17 @@ export class ConfluenceHttp {
   private fault(error: unknown, what: string, signal: AbortSignal): Verdict {
     signal.throwIfAborted();
     if (error instanceof SluiceError) {
-      return error.fate === "permanent" ? { kind: "stop", error } : { kind: "again", error, tries: Number.POSITIVE_INFINITY };
+      return error.fate === "permanent"
+        ? { kind: "stop", error }
+        : { kind: "again", error, tries: Number.POSITIVE_INFINITY };
     }
     const late = error instanceof Error && error.name === "TimeoutError";
     const message = `${what}: ${late ? "no answer within the deadline" : messageOf(error)}`;
-    return { kind: "again", error: new TransientError("connector.unavailable", message), tries: Number.POSITIVE_INFINITY };
+    return {
+      kind: "again",
+      error: new TransientError("connector.unavailable", message),
+      tries: Number.POSITIVE_INFINITY,
+    };
   }
 
   private async send<T>(

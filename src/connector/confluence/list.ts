@@ -82,7 +82,10 @@ class ListingRun {
     const found = await listSpaces(this.reader, site, settings);
     this.spaceKeys = new Set(found.spaces.map(({ key }) => key));
     if (found.spaces.length === 0 && settings.spaces.length === 0) {
-      throw new PermanentError("connector.forbidden", "no space can be seen; give the connection's user the right to view spaces");
+      throw new PermanentError(
+        "connector.forbidden",
+        "no space can be seen; give the connection's user the right to view spaces",
+      );
     }
     return found;
   }
@@ -90,12 +93,17 @@ class ListingRun {
   private async readComments(lister: Lister): Promise<void> {
     try {
       for await (const comments of lister.comments()) {
-        for (const { id, pageId, version } of comments) this.comments.set(pageId, addComment(this.comments.get(pageId), id, version));
+        for (const { id, pageId, version } of comments)
+          this.comments.set(pageId, addComment(this.comments.get(pageId), id, version));
       }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.fate !== "permanent") throw error;
       // Going on without them would take the comments out of every page.
-      throw new PermanentError(error.code, `${error.message}; comments cannot be listed: grant the right, or set comments to false`, error.details);
+      throw new PermanentError(
+        error.code,
+        `${error.message}; comments cannot be listed: grant the right, or set comments to false`,
+        error.details,
+      );
     }
   }
 
@@ -106,7 +114,8 @@ class ListingRun {
       for (const listed of batch.pages) {
         if (this.holders.has(listed.id)) continue;
         this.holders.set(listed.id, { type: listed.type, title: listed.title, spaceKey: listed.space.key });
-        if (this.wants("CONFLUENCE_PAGE")) page.descriptors.push(describePage(siteName, listed, this.comments.get(listed.id)));
+        if (this.wants("CONFLUENCE_PAGE"))
+          page.descriptors.push(describePage(siteName, listed, this.comments.get(listed.id)));
       }
       yield page;
     }
@@ -130,12 +139,23 @@ class ListingRun {
   async confirmMissing(missing: readonly string[], signal: AbortSignal): Promise<Set<string>> {
     const { settings, http } = this.deps;
     const site = await this.deps.site(signal);
-    return await confirmMissing(missing, { http, site, settings, signal, spaceKeys: this.spaceKeys, holders: this.holders });
+    return await confirmMissing(missing, {
+      http,
+      site,
+      settings,
+      signal,
+      spaceKeys: this.spaceKeys,
+      holders: this.holders,
+    });
   }
 }
 
 /** Cuts batches down to the size that the caller wants; empty ones that count nothing are left out. */
-async function* sliced(pages: AsyncGenerator<DescriptorPage>, size: number, signal: AbortSignal): AsyncGenerator<DescriptorPage> {
+async function* sliced(
+  pages: AsyncGenerator<DescriptorPage>,
+  size: number,
+  signal: AbortSignal,
+): AsyncGenerator<DescriptorPage> {
   for await (const page of pages) {
     signal.throwIfAborted();
     const { descriptors, ...rest } = page;

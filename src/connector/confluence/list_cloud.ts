@@ -6,7 +6,15 @@
 import type { ConfluenceSettings } from "./config.ts";
 import type { Ancestor, ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
 import { arrayAt, idOf, instantOf, type Json, numberOf, objectAt, textOf } from "./json.ts";
-import { type Holders, holderFault, isWanted, type ListedComment, type Lister, type PageBatch, spaceFailure } from "./lister.ts";
+import {
+  type Holders,
+  holderFault,
+  isWanted,
+  type ListedComment,
+  type Lister,
+  type PageBatch,
+  spaceFailure,
+} from "./lister.ts";
 import { cursorPages, type Reader } from "./paging.ts";
 import { type Site, v2, webUrl } from "./site.ts";
 
@@ -40,7 +48,9 @@ export class CloudLister implements Lister {
 
   private groups(): ListedSpace[][] {
     const size = this.spaces.length <= SINGLE_SPACES_MAX ? 1 : SPACES_MAX;
-    return Array.from({ length: Math.ceil(this.spaces.length / size) }, (_, i) => this.spaces.slice(i * size, (i + 1) * size));
+    return Array.from({ length: Math.ceil(this.spaces.length / size) }, (_, i) =>
+      this.spaces.slice(i * size, (i + 1) * size),
+    );
   }
 
   private async *pagesOf(type: ContentType, group: ListedSpace[]): AsyncGenerator<PageBatch> {
@@ -114,7 +124,12 @@ export class CloudLister implements Lister {
    */
   async *attachments(holders: Holders): AsyncGenerator<ListedAttachment[]> {
     let requests = 0;
-    const request = { url: v2(this.site, "/attachments"), query: { status: "current", sort: "created-date" }, limit: LIMIT, what: "the attachments" };
+    const request = {
+      url: v2(this.site, "/attachments"),
+      query: { status: "current", sort: "created-date" },
+      limit: LIMIT,
+      what: "the attachments",
+    };
     for await (const rows of cursorPages(this.reader, request)) {
       yield this.files(rows).filter((file) => holders.has(file.pageId));
       if (rows.length > 0 && ++requests > Math.max(20, holders.size)) {
@@ -148,7 +163,12 @@ export class CloudLister implements Lister {
 
   async *comments(): AsyncGenerator<ListedComment[]> {
     for (const path of ["/footer-comments", "/inline-comments"]) {
-      for await (const rows of cursorPages(this.reader, { url: v2(this.site, path), query: {}, limit: LIMIT, what: "the comments" })) {
+      for await (const rows of cursorPages(this.reader, {
+        url: v2(this.site, path),
+        query: {},
+        limit: LIMIT,
+        what: "the comments",
+      })) {
         yield rows.flatMap((row): ListedComment[] => {
           const id = idOf(row.id);
           const pageId = idOf(row.pageId) ?? idOf(row.blogPostId);

@@ -1,5 +1,5 @@
 /** Which spaces a connection reads: those it names, or all that its user can see. */
-import { PermanentError, errorToData } from "../../errors.ts";
+import { errorToData, PermanentError } from "../../errors.ts";
 import type { ListFailure } from "../connector.ts";
 import type { ConfluenceSettings } from "./config.ts";
 import type { ListedSpace } from "./content.ts";
@@ -26,7 +26,12 @@ export async function listSpaces(reader: Reader, site: Site, settings: Confluenc
   for await (const row of spaceRows(reader, site, settings)) {
     const key = textOf(row.key);
     if (key === undefined) continue;
-    if (wanted.size > 0 && !wanted.has(key.toUpperCase()) && !wanted.has((textOf(row.currentActiveAlias) ?? "").toUpperCase())) continue;
+    if (
+      wanted.size > 0 &&
+      !wanted.has(key.toUpperCase()) &&
+      !wanted.has((textOf(row.currentActiveAlias) ?? "").toUpperCase())
+    )
+      continue;
     if (textOf(row.status) === "archived" && !settings.archived) continue;
     found.set(key.toUpperCase(), { id: idOf(row.id) ?? "", key, name: textOf(row.name) ?? key });
   }

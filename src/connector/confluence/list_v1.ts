@@ -8,9 +8,17 @@ import type { ConfluenceSettings } from "./config.ts";
 import type { ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
 import { contentQuery, quoted } from "./cql.ts";
 import { arrayAt, idOf, instantOf, isObject, type Json, numberOf, objectAt, textOf } from "./json.ts";
-import { type Holders, holderFault, isWanted, type ListedComment, type Lister, type PageBatch, spaceFailure } from "./lister.ts";
-import { cursorPages, offsetPages, type Reader } from "./paging.ts";
 import { groupsOf } from "./list_spaces.ts";
+import {
+  type Holders,
+  holderFault,
+  isWanted,
+  type ListedComment,
+  type Lister,
+  type PageBatch,
+  spaceFailure,
+} from "./lister.ts";
+import { cursorPages, offsetPages, type Reader } from "./paging.ts";
 import { type Site, v1, webUrl } from "./site.ts";
 
 const LIMIT = 200;
@@ -30,7 +38,10 @@ export class V1Lister implements Lister {
 
   async *pages(): AsyncGenerator<PageBatch> {
     if (this.byQuery) {
-      const cql = contentQuery(this.settings, this.spaces.map(({ key }) => key));
+      const cql = contentQuery(
+        this.settings,
+        this.spaces.map(({ key }) => key),
+      );
       for await (const rows of this.search(cql, EXPAND, "the pages")) yield this.batch(rows);
       return;
     }
@@ -46,7 +57,12 @@ export class V1Lister implements Lister {
     for (const status of statuses) {
       const query = { spaceKey: space.key, type, status, expand: EXPAND };
       try {
-        for await (const rows of offsetPages(this.reader, { url, query, limit: LIMIT, what: `the ${type}s of ${space.key}` })) {
+        for await (const rows of offsetPages(this.reader, {
+          url,
+          query,
+          limit: LIMIT,
+          what: `the ${type}s of ${space.key}`,
+        })) {
           yield this.batch(rows, space);
         }
       } catch (error) {
@@ -126,7 +142,9 @@ export class V1Lister implements Lister {
 
   private restrict(condition: string): string[] {
     if (this.spaces.length === 0) return [condition];
-    return groupsOf(this.spaces, SPACES_MAX).map((group) => `${condition} and space in (${group.map(({ key }) => quoted(key)).join(",")})`);
+    return groupsOf(this.spaces, SPACES_MAX).map(
+      (group) => `${condition} and space in (${group.map(({ key }) => quoted(key)).join(",")})`,
+    );
   }
 }
 
@@ -135,11 +153,16 @@ export function v1Page(site: Site, row: Json, listedIn?: ListedSpace): ListedPag
   const id = idOf(row.id);
   const type = row.type === "blogpost" ? "blogpost" : row.type === "page" || row.type === undefined ? "page" : null;
   const spaceRow = objectAt(row, "space");
-  const key = textOf(spaceRow.key) ?? listedIn?.key ?? /\/space\/([^/]+)$/.exec(textOf(objectAt(row, "_expandable").space) ?? "")?.[1];
+  const key =
+    textOf(spaceRow.key) ??
+    listedIn?.key ??
+    /\/space\/([^/]+)$/.exec(textOf(objectAt(row, "_expandable").space) ?? "")?.[1];
   if (id === undefined || type === null || key === undefined) return null;
   const version = objectAt(row, "version");
   const ancestors = Array.isArray(row.ancestors)
-    ? arrayAt(row, "ancestors").flatMap((one) => (isObject(one) && idOf(one.id) ? [{ id: idOf(one.id)!, title: textOf(one.title) ?? idOf(one.id)! }] : []))
+    ? arrayAt(row, "ancestors").flatMap((one) =>
+        isObject(one) && idOf(one.id) ? [{ id: idOf(one.id)!, title: textOf(one.title) ?? idOf(one.id)! }] : [],
+      )
     : null;
   return {
     id,
@@ -157,7 +180,10 @@ export function v1Page(site: Site, row: Json, listedIn?: ListedSpace): ListedPag
 
 export function v1Attachment(site: Site, row: Json, holder?: string): ListedAttachment | null {
   const id = idOf(row.id);
-  const pageId = idOf(objectAt(row, "container").id) ?? holder ?? /\/content\/(\d+)$/.exec(textOf(objectAt(row, "_expandable").container) ?? "")?.[1];
+  const pageId =
+    idOf(objectAt(row, "container").id) ??
+    holder ??
+    /\/content\/(\d+)$/.exec(textOf(objectAt(row, "_expandable").container) ?? "")?.[1];
   if (id === undefined || pageId === undefined) return null;
   const version = objectAt(row, "version");
   const extensions = objectAt(row, "extensions");

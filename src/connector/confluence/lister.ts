@@ -39,7 +39,12 @@ export interface PageBatch {
 }
 
 /** Turns the fault of one space into a failure and a doubt. Rethrows what concerns the whole connection. */
-export function spaceFailure(error: unknown, reader: Reader, siteName: string, space: Pick<ListedSpace, "key">): ListFailure {
+export function spaceFailure(
+  error: unknown,
+  reader: Reader,
+  siteName: string,
+  space: Pick<ListedSpace, "key">,
+): ListFailure {
   reader.signal.throwIfAborted();
   if (!(error instanceof SluiceError) || error.fate !== "permanent") throw error;
   reader.proof.doubt(`the space ${space.key} could not be listed: ${messageOf(error)}`);
@@ -54,4 +59,5 @@ export function holderFault(error: unknown, reader: Reader, pageId: string): voi
 }
 
 /** Whether content of this status is wanted. */
-export const isWanted = (status: string, archived: boolean): boolean => status === "current" || (archived && status === "archived");
+export const isWanted = (status: string, archived: boolean): boolean =>
+  status === "current" || (archived && status === "archived");

@@ -4,8 +4,8 @@
  */
 import { SluiceError } from "../../errors.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
-import { groupsOf } from "./list_spaces.ts";
 import { objectAt, textOf } from "./json.ts";
+import { groupsOf } from "./list_spaces.ts";
 import { rowsOf } from "./paging.ts";
 import { type Site, v1, v2, withQuery } from "./site.ts";
 
@@ -53,7 +53,8 @@ export class Names {
       // A passing fault is not remembered; the page goes without these names this time.
       const settled = found.catch((error: unknown) => {
         for (const user of group) this.kept.delete(user);
-        if (error instanceof SluiceError && error.fate === "permanent" && error.code !== "connector.gone") this.refusedUntil = Date.now() + KEPT_MS;
+        if (error instanceof SluiceError && error.fate === "permanent" && error.code !== "connector.gone")
+          this.refusedUntil = Date.now() + KEPT_MS;
         return new Map<string, string>();
       });
       for (const user of group) {
@@ -67,11 +68,13 @@ export class Names {
 
   private async inBulk(users: string[], site: Site, options: RequestOptions): Promise<Map<string, string>> {
     const { body } = await this.http.json(v2(site, "/users-bulk"), { ...options, post: { accountIds: users } });
-    return new Map(rowsOf(body).flatMap((row) => {
-      const name = displayName(row);
-      const id = textOf(row.accountId);
-      return id !== undefined && name !== undefined ? [[id, name] as const] : [];
-    }));
+    return new Map(
+      rowsOf(body).flatMap((row) => {
+        const name = displayName(row);
+        const id = textOf(row.accountId);
+        return id !== undefined && name !== undefined ? [[id, name] as const] : [];
+      }),
+    );
   }
 
   private async single(user: string, site: Site, options: RequestOptions): Promise<Map<string, string>> {

@@ -34,10 +34,18 @@ export interface Reader {
   proof: Proof;
 }
 
-export const listingOptions = (signal: AbortSignal): RequestOptions => ({ signal, patienceMs: LISTING_PATIENCE_MS, tries: TRIES });
+export const listingOptions = (signal: AbortSignal): RequestOptions => ({
+  signal,
+  patienceMs: LISTING_PATIENCE_MS,
+  tries: TRIES,
+});
 
 /** Pages of a list of v2, or of Cloud's search; each is asked for with the cursor of the one before. */
-export async function* cursorPages(reader: Reader, request: ListRequest, options = { mayShrink: true }): AsyncGenerator<Json[]> {
+export async function* cursorPages(
+  reader: Reader,
+  request: ListRequest,
+  options = { mayShrink: true },
+): AsyncGenerator<Json[]> {
   let { limit } = request;
   let cursor: string | undefined;
   let restarts = 0;
@@ -64,7 +72,8 @@ export async function* cursorPages(reader: Reader, request: ListRequest, options
     const next = nextCursor(answer);
     if (next === null) return;
     // A next link without a cursor of its own leads nowhere (https://jira.atlassian.com/browse/CONFCLOUD-84015).
-    if (next === "" || next === cursor) return reader.proof.doubt(`Confluence promised more of ${request.what} without saying where`);
+    if (next === "" || next === cursor)
+      return reader.proof.doubt(`Confluence promised more of ${request.what} without saying where`);
     cursor = next;
   }
 }
@@ -82,7 +91,10 @@ export async function* offsetPages(reader: Reader, request: ListRequest): AsyncG
     let body: unknown;
     try {
       const url = withQuery(request.url, { ...request.query, start, limit });
-      ({ body } = await reader.http.json(url, { ...listingOptions(reader.signal), tries: limit > LIMIT_MIN ? 3 : TRIES }));
+      ({ body } = await reader.http.json(url, {
+        ...listingOptions(reader.signal),
+        tries: limit > LIMIT_MIN ? 3 : TRIES,
+      }));
     } catch (error) {
       if (limit <= LIMIT_MIN || !isUnavailable(error)) throw error;
       limit = Math.max(LIMIT_MIN, Math.floor(limit / 2));
@@ -95,7 +107,8 @@ export async function* offsetPages(reader: Reader, request: ListRequest): AsyncG
     fruitless = fresh.length > 0 ? 0 : fruitless + 1;
     // Data Center goes on past the end of long lists (CONFSERVER-95396), and whole pages may be hidden from this user.
     if (fruitless >= FRUITLESS_MAX) return;
-    const given = isObject(body) && typeof body.limit === "number" && body.limit > 0 ? Math.min(body.limit, limit) : limit;
+    const given =
+      isObject(body) && typeof body.limit === "number" && body.limit > 0 ? Math.min(body.limit, limit) : limit;
     start += fresh.length > 0 ? rows.length : Math.max(rows.length, given);
   }
 }
@@ -115,12 +128,16 @@ export function rowsOf(body: unknown): Json[] {
 
 /** The cursor of the next page; "" where a next page is promised without one; null at the end. */
 function nextCursor({ body, headers }: JsonAnswer): string | null {
-  const next = textOf(objectAt(body, "_links").next) ?? /<([^>]*)>\s*;\s*rel="?next"?/i.exec(headers.get("link") ?? "")?.[1];
+  const next =
+    textOf(objectAt(body, "_links").next) ?? /<([^>]*)>\s*;\s*rel="?next"?/i.exec(headers.get("link") ?? "")?.[1];
   if (next === undefined) return null;
-  return URL.canParse(next, "http://confluence") ? (new URL(next, "http://confluence").searchParams.get("cursor") ?? "") : "";
+  return URL.canParse(next, "http://confluence")
+    ? (new URL(next, "http://confluence").searchParams.get("cursor") ?? "")
+    : "";
 }
 
-const isUnavailable = (error: unknown): boolean => error instanceof SluiceError && error.code === "connector.unavailable";
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof SluiceError && error.code === "connector.unavailable";
 
 function isRefusedCursor(error: unknown): boolean {
   if (!(error instanceof SluiceError)) return false;

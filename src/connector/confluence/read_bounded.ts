@@ -1,7 +1,11 @@
 /** Reads a body up to a limit, counted on what comes out of it and never on what a header declares. */
 
 /** Past `max` bytes the body is given up: throws what `overflow` makes, or returns what was read when that is null. */
-export async function readBounded(response: Response, max: number, overflow: (() => Error) | null): Promise<Uint8Array> {
+export async function readBounded(
+  response: Response,
+  max: number,
+  overflow: (() => Error) | null,
+): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array();
   const parts: Uint8Array[] = [];
   let size = 0;

@@ -24,7 +24,8 @@ export async function readComments(
   options: RequestOptions,
 ): Promise<Comment[]> {
   const reader: Reader = { http, signal: options.signal, proof: new Proof() };
-  const comments = site.deployment === "cloud" ? await onCloud(page, site, reader) : await onDataCenter(page.id, site, reader, names);
+  const comments =
+    site.deployment === "cloud" ? await onCloud(page, site, reader) : await onDataCenter(page.id, site, reader, names);
   return comments.slice(0, COMMENTS_MAX);
 }
 
@@ -63,7 +64,12 @@ function fromV2(row: Json, id: string, parent: string | null): Comment {
 
 async function onDataCenter(pageId: string, site: Site, reader: Reader, names: Names): Promise<Comment[]> {
   const expand = "body.storage,version,history,ancestors,extensions.inlineProperties,extensions.resolution";
-  const request = { url: v1(site, `/content/${pageId}/child/comment`), query: { expand, depth: "all" }, limit: 50, what: "comments" };
+  const request = {
+    url: v1(site, `/content/${pageId}/child/comment`),
+    query: { expand, depth: "all" },
+    limit: 50,
+    what: "comments",
+  };
   const comments: Comment[] = [];
   for await (const rows of offsetPages(reader, request)) {
     for (const row of rows) {
@@ -76,7 +82,10 @@ async function onDataCenter(pageId: string, site: Site, reader: Reader, names: N
 
 function fromV1(row: Json, id: string, names: Names): Comment {
   const history = objectAt(row, "history");
-  const by = Object.keys(objectAt(history, "createdBy")).length > 0 ? objectAt(history, "createdBy") : objectAt(row, "version", "by");
+  const by =
+    Object.keys(objectAt(history, "createdBy")).length > 0
+      ? objectAt(history, "createdBy")
+      : objectAt(row, "version", "by");
   const extensions = objectAt(row, "extensions");
   names.learn(userId(by) ?? undefined, displayName(by));
   return {

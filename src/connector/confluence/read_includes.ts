@@ -3,43 +3,57 @@
  * circle ends by itself. A page that is missing or forbidden stays a placeholder. Nothing is kept beyond the request
  * itself: what is shown here must be the page as it is now, or a change of it would pass unseen.
  */
-import { SluiceError } from "../../errors.ts";
+
 import type { PagePayload } from "../../convert/confluence/page_payload.ts";
+import { SluiceError } from "../../errors.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
 import { findPage, type ReadPage, readPage } from "./read_page.ts";
 import { type IncludeName, includedPages } from "./scan_storage.ts";
 import type { Site } from "./site.ts";
 
 const PAGES_MAX = 60;
+/** More than for a page of its own: a page that goes without an include is not read again soon. */
+const TRIES = 5;
 const CHARS_MAX = 8 * 1024 * 1024;
 
 export type Included = PagePayload["includes"][number];
 
 export class Includes {
   /** Requests under way: a template is often part of many pages that are read at the same time. */
-  private readonly running = new Map<string, Promise<ReadPage | null>>();
+  private readonly running = new Map<string, Promise<Outcome>>();
 
   constructor(private readonly http: ConfluenceHttp) {}
 
-  /** In the order in which they are met. */
-  async of(page: ReadPage, spaceKey: string, site: Site, options: RequestOptions): Promise<Included[]> {
+  /** In the order in which they are met; `unread` are ids of those that are there but could not be read now. */
+  async of(
+    page: ReadPage,
+    spaceKey: string,
+    site: Site,
+    options: RequestOptions,
+  ): Promise<{ pages: Included[]; unread: string[] }> {
     const found = new Map<string, Included>();
+    const unread = new Set<string>();
     const queue = namesOf(page.storage, spaceKey, spaceKey);
     let chars = 0;
     for (const name of queue) {
       if (found.size >= PAGES_MAX || chars > CHARS_MAX) break;
-      const included = await this.page(name, page, site, options);
-      if (included === null || included.id === page.id || found.has(included.id)) continue;
+      const included = await this.page(name, page, site, { ...options, tries: TRIES });
+      if (included === null) continue;
+      if (typeof included === "string") {
+        unread.add(included);
+        continue;
+      }
+      if (included.id === page.id || found.has(included.id)) continue;
       const key = included.space.key || name.spaceKey;
       chars += included.storage.length;
       const { id, title, url, version, storage } = included;
       found.set(id, { id, space_key: key, title, url, version, storage });
       queue.push(...namesOf(storage, key, spaceKey));
     }
-    return [...found.values()];
+    return { pages: [...found.values()], unread: [...unread] };
   }
 
-  private page(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<ReadPage | null> {
+  private page(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<Outcome> {
     const key = JSON.stringify([name.id, name.spaceKey, name.title]);
     const running = this.running.get(key);
     if (running !== undefined) return running;
@@ -48,17 +62,22 @@ export class Includes {
     return page;
   }
 
-  private async read(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<ReadPage | null> {
+  private async read(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<Outcome> {
+    let id = name.id;
     try {
       const ownSpaceId = name.isOwnSpace && from.space.id !== "" ? from.space.id : null;
-      const at = name.id !== null ? { id: name.id, type: "page" } : await findPage({ spaceKey: name.spaceKey, title: name.title! }, ownSpaceId, site, this.http, options);
-      return at === null ? null : await readPage(at.id, at.type, site, this.http, options);
+      id ??= await findPage({ spaceKey: name.spaceKey, title: name.title! }, ownSpaceId, site, this.http, options);
+      return id === null ? null : await readPage(id, "page", site, this.http, options);
     } catch (error) {
-      if (error instanceof SluiceError && error.fate === "permanent") return null;
-      throw error;
+      if (!(error instanceof SluiceError) || error.fate === "snooze") throw error;
+      // What cannot be read is not the fault of the page that shows it; when it can be read again, both are.
+      return error.fate === "permanent" && error.code !== "connector.refused" ? null : id;
     }
   }
 }
+
+/** A page, the id of one that could not be read now, or null for one that is not there. */
+type Outcome = ReadPage | string | null;
 
 type Named = IncludeName & { spaceKey: string; isOwnSpace: boolean };
 

@@ -32,7 +32,13 @@ export interface ReadPage {
 }
 
 /** Throws PermanentError `connector.gone`, `connector.forbidden` and what requests throw. */
-export async function readPage(id: string, type: string, site: Site, http: ConfluenceHttp, options: RequestOptions): Promise<ReadPage> {
+export async function readPage(
+  id: string,
+  type: string,
+  site: Site,
+  http: ConfluenceHttp,
+  options: RequestOptions,
+): Promise<ReadPage> {
   if (site.deployment === "datacenter") return await readV1(id, site, http, options);
   const path = type === "blogpost" ? "/blogposts" : "/pages";
   const url = withQuery(v2(site, `${path}/${id}`), { "body-format": "storage", "include-labels": "true" });
@@ -62,12 +68,14 @@ export async function readPage(id: string, type: string, site: Site, http: Confl
 /** The page's own answer carries no more than 50. */
 async function allLabels(row: Json, url: string, http: ConfluenceHttp, options: RequestOptions): Promise<string[]> {
   const labels = labelsOf(row.labels);
-  const isWhole = objectAt(row, "labels", "meta").hasMore !== true && textOf(objectAt(row, "labels", "_links").next) === undefined;
+  const isWhole =
+    objectAt(row, "labels", "meta").hasMore !== true && textOf(objectAt(row, "labels", "_links").next) === undefined;
   if (isObject(row.labels) && isWhole) return labels.sort();
   try {
     const all: string[] = [];
     const request = { url, query: {}, limit: 250, what: "labels" };
-    for await (const rows of cursorPages({ http, signal: options.signal, proof: new Proof() }, request)) all.push(...labelsOf({ results: rows }));
+    for await (const rows of cursorPages({ http, signal: options.signal, proof: new Proof() }, request))
+      all.push(...labelsOf({ results: rows }));
     return all.sort();
   } catch (error) {
     // Labels may need a scope of their own; a page is not lost for want of them.
@@ -113,28 +121,31 @@ export function storageOf(row: Json, id: string): string {
   throw new PermanentError("connector.refused", `Confluence gave ${id} without its storage format`);
 }
 
-/** The current page of a title in a space; null where there is none that can be seen. */
+/** Id of the current page of a title in a space; null where there is none that can be seen. */
 export async function findPage(
   name: { spaceKey: string; title: string },
   spaceId: string | null,
   site: Site,
   http: ConfluenceHttp,
   options: RequestOptions,
-): Promise<{ id: string; type: string } | null> {
+): Promise<string | null> {
   const { title, spaceKey } = name;
   if (site.deployment === "datacenter") {
     const url = withQuery(v1(site, "/content"), { spaceKey, title, limit: 2 });
-    const id = idOf(rowsOf((await http.json(url, options)).body)[0]?.id);
-    return id === undefined ? null : { id, type: "page" };
+    return idOf(rowsOf((await http.json(url, options)).body)[0]?.id) ?? null;
   }
   const inSpace = spaceId === null ? await spaceIdOf(spaceKey, site, http, options) : spaceId;
   if (inSpace === null) return null;
   const url = withQuery(v2(site, "/pages"), { title, "space-id": inSpace, status: "current", limit: 2 });
-  const id = idOf(rowsOf((await http.json(url, options)).body)[0]?.id);
-  return id === undefined ? null : { id, type: "page" };
+  return idOf(rowsOf((await http.json(url, options)).body)[0]?.id) ?? null;
 }
 
-async function spaceIdOf(key: string, site: Site, http: ConfluenceHttp, options: RequestOptions): Promise<string | null> {
+async function spaceIdOf(
+  key: string,
+  site: Site,
+  http: ConfluenceHttp,
+  options: RequestOptions,
+): Promise<string | null> {
   const rows = rowsOf((await http.json(withQuery(v2(site, "/spaces"), { keys: key, limit: 1 }), options)).body);
   return idOf(rows[0]?.id) ?? null;
 }

@@ -12,7 +12,8 @@ export interface ContentRef {
 }
 
 export const pageRef = (siteName: string, id: string): string => `confluence://${siteName}/page/${id}`;
-export const attachmentRef = (siteName: string, id: string): string => `confluence://${siteName}/attachment/${bareId(id)}`;
+export const attachmentRef = (siteName: string, id: string): string =>
+  `confluence://${siteName}/attachment/${bareId(id)}`;
 export const spaceRef = (siteName: string, key: string): string => `confluence://${siteName}/space/${key}`;
 
 /** Titles are unique within a space; keys do not distinguish case. */
@@ -43,7 +44,8 @@ export function linkRefs(href: string, externalRef: string): ContentRef[] {
   const site = /^confluence:\/\/(.+)\/(?:page|attachment)\/\d+$/.exec(externalRef)?.[1];
   if (site === undefined || !URL.canParse(href)) return [];
   const url = new URL(href);
-  if (url.protocol === "confluence:") return named(site, url.searchParams.get("id"), url.searchParams.get("space"), url.searchParams.get("title"));
+  if (url.protocol === "confluence:")
+    return named(site, url.searchParams.get("id"), url.searchParams.get("space"), url.searchParams.get("title"));
   const [host, ...context] = site.split("/");
   if (url.host.toLowerCase() !== host) return [];
   const prefix = context.length > 0 ? `/${context.join("/")}` : url.pathname.startsWith("/wiki/") ? "/wiki" : "";

@@ -38,7 +38,12 @@ export async function testConnection(deps: TestDeps, caller: AbortSignal): Promi
     } catch (error) {
       caller.throwIfAborted();
       if (late.aborted) {
-        checks.push({ name, ok: false, message: `no answer within ${DEADLINE_MS / 1000} s`, code: "connector.unavailable" });
+        checks.push({
+          name,
+          ok: false,
+          message: `no answer within ${DEADLINE_MS / 1000} s`,
+          code: "connector.unavailable",
+        });
         return false;
       }
       if (!(error instanceof SluiceError)) throw error;
@@ -49,7 +54,10 @@ export async function testConnection(deps: TestDeps, caller: AbortSignal): Promi
   let site: Site | undefined;
   await check("site", async () => {
     site = await deps.site(signal);
-    const api = site.deployment === "cloud" ? "Confluence Cloud, REST v2 for content and v1 for search and downloads" : "Confluence Data Center, REST v1";
+    const api =
+      site.deployment === "cloud"
+        ? "Confluence Cloud, REST v2 for content and v1 for search and downloads"
+        : "Confluence Data Center, REST v1";
     return `${api}, at ${site.root}${await versionOf(site, deps.http, options)}`;
   });
   if (site === undefined) return { ok: false, checks };
@@ -61,7 +69,12 @@ const forbidden = (message: string): PermanentError => new PermanentError("conne
 
 type Check = (name: string, look: () => Promise<string>) => Promise<boolean>;
 
-async function checkContent(site: Site, { http, settings }: TestDeps, options: RequestOptions, check: Check): Promise<void> {
+async function checkContent(
+  site: Site,
+  { http, settings }: TestDeps,
+  options: RequestOptions,
+  check: Check,
+): Promise<void> {
   await check("credentials", async () => {
     if (settings.anonymous) return "no credentials: only what anybody may see is read";
     const user = objectAt((await http.json(v1(site, "/user/current"), options)).body);
@@ -86,29 +99,43 @@ async function checkContent(site: Site, { http, settings }: TestDeps, options: R
     });
   }
   const search = async (type: string): Promise<string> => {
-    await http.json(withQuery(v1(site, "/content/search"), { cql: inSpaces(`type = ${type}`, settings), limit: 1 }), options);
+    await http.json(
+      withQuery(v1(site, "/content/search"), { cql: inSpaces(`type = ${type}`, settings), limit: 1 }),
+      options,
+    );
     return "can be listed";
   };
   const isCloud = site.deployment === "cloud";
-  if (settings.attachments.enabled) await check("attachments", () => (isCloud ? only("/attachments") : search("attachment")));
+  if (settings.attachments.enabled)
+    await check("attachments", () => (isCloud ? only("/attachments") : search("attachment")));
   if (settings.comments) await check("comments", () => (isCloud ? only("/footer-comments") : search("comment")));
 }
 
-async function describeSpaces(site: Site, http: ConfluenceHttp, settings: ConfluenceSettings, options: RequestOptions): Promise<string> {
+async function describeSpaces(
+  site: Site,
+  http: ConfluenceHttp,
+  settings: ConfluenceSettings,
+  options: RequestOptions,
+): Promise<string> {
   const proof = new Proof();
   const { spaces, failures } = await listSpaces({ http, signal: options.signal, proof }, site, settings);
   const shown = spaces.slice(0, NAMED_MAX).map(({ key }) => key);
   const more = spaces.length > shown.length ? ` and ${spaces.length - shown.length} more` : "";
   if (failures.length > 0 || spaces.length === 0) {
     const can = shown.length > 0 ? `; these can be read: ${shown.join(", ")}${more}` : "";
-    const what = failures.length > 0 ? `these cannot be read: ${settings.spaces.filter((key) => failures.some(({ name }) => name === `space ${key}`)).join(", ")}` : "no space can be seen";
+    const what =
+      failures.length > 0
+        ? `these cannot be read: ${settings.spaces.filter((key) => failures.some(({ name }) => name === `space ${key}`)).join(", ")}`
+        : "no space can be seen";
     throw forbidden(`${what}${can}. Give the connection's user the right to view them, or correct the keys`);
   }
   return `${spaces.length} can be read: ${shown.join(", ")}${more}`;
 }
 
 function inSpaces(condition: string, settings: ConfluenceSettings): string {
-  return settings.spaces.length === 0 ? condition : `${condition} and space in (${settings.spaces.map(quoted).join(",")})`;
+  return settings.spaces.length === 0
+    ? condition
+    : `${condition} and space in (${settings.spaces.map(quoted).join(",")})`;
 }
 
 /** The version of a Data Center, for whoever asks for help; everybody may read it. */

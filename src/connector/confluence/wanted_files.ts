@@ -18,8 +18,10 @@ export function whyExcluded(
 ): string | null {
   const extension = /\.([a-z0-9]{1,10})$/i.exec(file.name.trim())?.[1]?.toLowerCase();
   const type = extension ?? EXTENSIONS[file.mediaType?.split(";")[0]?.trim().toLowerCase() ?? ""];
-  if (type === undefined) return `its type (${file.mediaType ?? "unknown"}) is not among the connection's attachment types`;
+  if (type === undefined)
+    return `its type (${file.mediaType ?? "unknown"}) is not among the connection's attachment types`;
   if (!types.has(type)) return `.${type} is not among the connection's attachment types`;
-  if (file.size !== null && file.size > maxBytes) return `it has ${file.size} bytes, more than attachments.max_bytes (${maxBytes})`;
+  if (file.size !== null && file.size > maxBytes)
+    return `it has ${file.size} bytes, more than attachments.max_bytes (${maxBytes})`;
   return null;
 }

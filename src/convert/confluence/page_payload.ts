@@ -42,7 +42,9 @@ export const PagePayload = v.object({
   /** Names by account id, user key or user name. */
   users: v.record(text, text),
   /** Pages that this page includes, directly or by others. */
-  includes: v.array(v.object({ id: text, space_key: text, title: text, url: text, version: v.nullable(v.number()), storage: text })),
+  includes: v.array(
+    v.object({ id: text, space_key: text, title: text, url: text, version: v.nullable(v.number()), storage: text }),
+  ),
 });
 
 export type PagePayload = v.InferOutput<typeof PagePayload>;

@@ -1,7 +1,7 @@
 /** Closes jobs and writes the one structured line `sync_summary` that ends each of them. */
 import { settleIndex } from "../index/settle_index.ts";
-import type { IngestContext } from "../pipeline/context.ts";
 import { closeJobs } from "../queue/close_job.ts";
+import type { IngestContext } from "./context.ts";
 
 /** Without `job`: every job that can be closed. */
 export async function closeAndSummarise(

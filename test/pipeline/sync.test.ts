@@ -1,0 +1,82 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { Sql } from "postgres";
+import type { Connector, Descriptor, ListOutcome } from "../../src/connector/connector.ts";
+import { TransientError } from "../../src/errors.ts";
+import { createLog } from "../../src/log.ts";
+import { type ConnectionSummary, listJob } from "../../src/pipeline/sync.ts";
+import { claimJob } from "../../src/queue/claim_job.ts";
+import { enqueueJob } from "../../src/queue/enqueue.ts";
+import { insertConnection } from "../../src/store/connections.ts";
+import { swapIn } from "../../src/store/swap_in.ts";
+import { emptyDatabase, newTenant } from "../support/database.ts";
+import { claimFor, prepared, TYPE } from "../support/documents.ts";
+import { descriptorOf } from "../support/queue.ts";
+
+let sql: Sql;
+let tenantId = "";
+let connectionId = "";
+const refs = Array.from({ length: 8 }, (_, i) => `file:///${i}.md`);
+
+beforeEach(async () => {
+  ({ sql } = await emptyDatabase());
+  tenantId = await newTenant(sql);
+  const row = await insertConnection(sql, { tenantId, sourceType: TYPE, name: "c", config: {}, secrets: null });
+  connectionId = row!.connectionId;
+  const items = await claimFor(sql, tenantId, refs);
+  await swapIn(
+    sql,
+    items.map((item) => ({ ...prepared(item, "text"), connectionId })),
+    "test",
+  );
+});
+
+/** Lists one page, then ends as told: with an outcome, or by throwing. */
+const connectorThat = (listed: string[], end: ListOutcome | Error): Connector => ({
+  sourceTypes: [TYPE],
+  isConfigured: () => true,
+  list: () => ({
+    pages: (async function* () {
+      yield { descriptors: listed.map((ref): Descriptor => descriptorOf(ref)), failures: [], ignored: 0 };
+      if (end instanceof Error) throw end;
+    })(),
+    outcome: () => (end instanceof Error ? { listingComplete: false } : end),
+  }),
+  fetch: () => Promise.reject(new Error("nothing is fetched by a listing")),
+});
+
+async function list(connector: Connector) {
+  await enqueueJob(sql, {
+    tenantId,
+    jobType: "sync",
+    payload: { source_types: [TYPE], connection_id: null, force_reindex: false, confirm_deletions: false },
+    requestedBy: "test",
+    correlationId: "test",
+  });
+  const job = await claimJob(sql, { worker: "test", leaseSeconds: 60 });
+  const context = { sql, log: createLog("silent"), connectorOf: async () => connector };
+  return listJob(job!, context, new AbortController().signal, () => {});
+}
+
+const hidden = async (): Promise<number> =>
+  (await sql<{ n: number }[]>`SELECT count(*)::int AS n FROM documents WHERE hidden`)[0]!.n;
+
+test("only a listing that proved itself complete hides what it lacks", async () => {
+  const result = await list(connectorThat(refs.slice(1), { listingComplete: false, reason: "cut short" }));
+  expect(result).toMatchObject({ complete: false, errorCode: "LISTING_INCOMPLETE", errorMessage: "c: cut short" });
+  expect(await hidden()).toBe(0);
+
+  expect(await list(connectorThat(refs.slice(1), { listingComplete: true }))).toMatchObject({ complete: true });
+  expect(await hidden()).toBe(1);
+});
+
+test("a listing that breaks off in the middle deletes nothing", async () => {
+  const broken = list(connectorThat(refs.slice(1), new TransientError("connector.unavailable", "broke off")));
+  expect(await broken.catch((error: Error) => error.message)).toBe("broke off");
+  expect(await hidden()).toBe(0);
+});
+
+test("what is listed twice is one source", async () => {
+  const result = await list(connectorThat([...refs, ...refs], { listingComplete: true }));
+  const [summary] = result.summary["connections"] as ConnectionSummary[];
+  expect(summary).toMatchObject({ descriptors_listed: 8, duplicates: 8, hidden: 0 });
+});
