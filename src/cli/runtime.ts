@@ -13,6 +13,7 @@ import { createApp } from "../http/app.ts";
 import { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
 import { registryOf } from "../pipeline/connectors.ts";
+import { expireLeases } from "../queue/rescue.ts";
 import { Wake } from "../queue/wake.ts";
 import { type ObjectStore, openObjectStore } from "../store/objects.ts";
 import { activateModel } from "../store/pending_vectors.ts";
@@ -76,6 +77,7 @@ export async function startRuntime(
     undo.push(() => endDatabase(sql));
     const applied = await migrate(sql);
     if (applied.length > 0) log.info({ applied }, "schema migrated");
+    if (!config.database.url) await expireLeases(sql);
 
     const objects = await openObjectStore(config.objects);
     undo.push(() => objects.close());

@@ -1,6 +1,6 @@
 /**
  * The flow of one item, a line a stage:
- * fetch → put raw → convert and normalise → put markdown → chunk → swap in → embed → put manifest → settlement.
+ * fetch → put raw → convert and normalise → put markdown → chunk → put manifest → swap in → embed → settlement.
  * No database transaction is open but inside `swap`. Every step can be repeated after a crash and lands on the same ids
  * and keys. Stages that talk to Postgres gather items of the whole thread into batches.
  */
@@ -67,6 +67,9 @@ export async function ingestItem(
       context.config.chunking,
     ),
   );
+  // Before the swap: whatever happens from there on, no row names an object that is not there.
+  const manifest = manifestOf(document, converted, embedder, clock.timings);
+  await objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE);
   signal.throwIfAborted();
 
   const swapped = await clock.time("swap_in", context.swap.add(document));
@@ -75,8 +78,6 @@ export async function ingestItem(
     "embed",
     context.embed.add({ document, chunkIds: swapped.chunkIdsToEmbed, signal }),
   );
-  const manifest = manifestOf(document, converted, embedder, clock.timings);
-  await objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE);
 
   const settled = { ...claim, fetched: true, documentId: document.documentId, sourceVersionId: document.versionId };
   if (swapped.state === "superseded")

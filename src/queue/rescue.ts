@@ -14,6 +14,12 @@ interface ExpiredRow {
   leased_by: string | null;
 }
 
+/** Ends all leases at once: for a database that this process alone can have open, so that whoever held them is gone. */
+export async function expireLeases(sql: Sql): Promise<void> {
+  await sql`UPDATE ingest_items SET leased_until = now() WHERE item_status = 'running'`;
+  await sql`UPDATE ingest_jobs SET leased_until = now() WHERE run_lease IS NOT NULL`;
+}
+
 /** Returns how many items and jobs were taken back. */
 export async function rescueExpired(sql: Sql, attemptsMax: number): Promise<{ items: number; jobs: number }> {
   const expired = await sql<ExpiredRow[]>`

@@ -92,11 +92,18 @@ export async function updateConnection(
   return row ? fromRow(row) : null;
 }
 
-/** Removes the connection; its documents stay until somebody deletes them, since no listing says that they are gone. */
+/**
+ * Removes the connection. Its documents stay, since no listing says that they are gone, but belong to nobody until
+ * another connection lists them.
+ */
 export async function deleteConnection(sql: Sql, tenantId: string, connectionId: string): Promise<boolean> {
-  const rows =
-    await sql`DELETE FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} RETURNING 1`;
-  return rows.length > 0;
+  return sql.begin(async (tx) => {
+    const rows =
+      await tx`DELETE FROM connections WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} RETURNING 1`;
+    await tx`UPDATE sources SET connection_id = NULL WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId}`;
+    await tx`UPDATE source_sync_state SET connection_id = NULL WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId}`;
+    return rows.length > 0;
+  });
 }
 
 /** Source types whose sources come through connections of another type as well: pages bring their attachments. */

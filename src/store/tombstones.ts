@@ -24,6 +24,7 @@ export async function restoreSeen(
   { tenantId, connectionId }: { tenantId: string; connectionId: string },
   seen: string[],
 ): Promise<number> {
+  await adopt(sql, tenantId, connectionId, seen);
   const restored = await sql`
     WITH back AS (
       UPDATE sources SET presence = 'present', presence_since = now()
@@ -34,6 +35,18 @@ export async function restoreSeen(
     )
     SELECT source_id FROM back`;
   return restored.length;
+}
+
+/** Sources that belonged to a connection that was deleted are this one's now: its listings speak for them. */
+async function adopt(sql: Sql | TransactionSql, tenantId: string, connectionId: string, seen: string[]): Promise<void> {
+  await sql`
+    WITH mine AS (
+      UPDATE source_sync_state SET connection_id = ${connectionId}
+      WHERE tenant_id = ${tenantId} AND connection_id IS NULL AND source_id = ANY (${seen}::uuid[]) AND source_type <> 'FILE_UPLOAD_OBJECT'
+      RETURNING source_id
+    )
+    UPDATE sources s SET connection_id = ${connectionId} FROM mine
+    WHERE s.tenant_id = ${tenantId} AND s.source_id = mine.source_id AND s.connection_id IS NULL`;
 }
 
 /** What a listing speaks for: a connection's sources, all of them or those of some types. */

@@ -21,7 +21,7 @@ test("several takers share one rate and use it up", async () => {
   await Promise.all(
     paces.flatMap((pace) =>
       Array.from({ length: 40 }, async () => {
-        await pace.turn(signal);
+        await pace.turn(signal, 10_000);
         turns.push(performance.now());
       }),
     ),
@@ -49,7 +49,16 @@ test("a taker that gives up leaves at once, with its own reason", async () => {
   const limits = sharedRateLimits(sql);
   await limits.pause(key, 60_000);
   const stop = new AbortController();
-  const turn = new Pace(limits, key, 10).turn(stop.signal);
+  const turn = new Pace(limits, key, 10).turn(stop.signal, 90_000);
   stop.abort(new Error("stop"));
   await expect(turn).rejects.toThrow("stop");
+});
+
+test("a turn that is too far away is not waited for, and says when to come back", async () => {
+  const key = `test ${Bun.randomUUIDv7()}`;
+  const limits = sharedRateLimits(sql);
+  await limits.pause(key, 60_000);
+  const error = await new Pace(limits, key, 10).turn(signal, 1000).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "connector.rate_limited", fate: "snooze" });
+  expect((error as { until: Date }).until.getTime() - Date.now()).toBeGreaterThan(50_000);
 });

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
 import { claimItems } from "../../src/queue/claim_items.ts";
 import { settleItems } from "../../src/queue/settle.ts";
+import { deleteConnection } from "../../src/store/connections.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import { diffAgainstSyncState } from "../../src/store/sync_state.ts";
 import { applyTombstones, restoreSeen } from "../../src/store/tombstones.ts";
@@ -108,4 +109,11 @@ test("the diff gives what is new, changed or failed last time, and everything wh
   await sql`UPDATE source_sync_state SET last_status = 'failed', error_code = 'x' WHERE external_ref = 'file:///5.md'`;
   expect(await diff()).toEqual({ changed: [3, 5, 8], unchanged: 6 });
   expect((await diff(true)).changed.length).toBe(9);
+});
+
+test("what a deleted connection left behind belongs to the next one that lists it, and is deleted by its listings", async () => {
+  await deleteConnection(sql, tenantId, connectionId);
+  const next = { tenantId, connectionId: Bun.randomUUIDv7() };
+  expect(await applyTombstones(sql, next, listed(), false)).toMatchObject({ hidden: 0, stopped: null });
+  expect(await applyTombstones(sql, next, listed(2), false)).toMatchObject({ hidden: 1, stopped: null });
 });

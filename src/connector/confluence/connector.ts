@@ -18,17 +18,20 @@ import type {
 import { AddressGuard, type Resolve } from "./address_guard.ts";
 import { type ConfluenceSettings, readSettings } from "./config.ts";
 import { detectSite } from "./detect.ts";
-import { fetchAttachment } from "./fetch_attachment.ts";
+import { fetchAttachment, refuseExcluded } from "./fetch_attachment.ts";
 import { fetchPage, PageTree } from "./fetch_page.ts";
-import { ConfluenceHttp, type HttpSettings } from "./http.ts";
+import { ConfluenceHttp, type HttpSettings, PATIENCE_MS } from "./http.ts";
 import { listConfluence } from "./list.ts";
 import { Names } from "./names.ts";
-import { LocalRateLimits, Pace, type RateLimits } from "./rate_limit.ts";
+import { Gate, LocalRateLimits, Pace, type RateLimits } from "./rate_limit.ts";
 import { Includes } from "./read_includes.ts";
 import type { Site } from "./site.ts";
 import { testConnection } from "./test_connection.ts";
 
 const DETECT_MS = 180_000;
+/** Fetches begun at once: what the rate gives in so many seconds. */
+const AT_ONCE_SECONDS = 5;
+const AT_ONCE_MIN = 4;
 
 export interface ConfluenceEnvironment {
   /** Shared by all threads and machines; without it, this connector keeps its own. */
@@ -44,7 +47,7 @@ export class ConfluenceConnector implements Connector {
   readonly sourceTypes: readonly SourceType[];
   private readonly settings: ConfluenceSettings;
   private readonly http: ConfluenceHttp;
-  private readonly guard: AddressGuard;
+  private readonly gate: Gate;
   private readonly names: Names;
   private readonly includes: Includes;
   private readonly tree = new PageTree();
@@ -56,11 +59,12 @@ export class ConfluenceConnector implements Connector {
     this.sourceTypes = typesOf(connection.sourceType, this.settings);
     const { authorization, requestsPerSecond } = this.settings;
     const limits = environment.rateLimits ?? new LocalRateLimits();
-    this.guard = new AddressGuard(this.settings.allowPrivateNetwork, environment.resolve);
+    this.gate = new Gate(Math.max(AT_ONCE_MIN, Math.ceil(requestsPerSecond * AT_ONCE_SECONDS)));
+    const guard = new AddressGuard(this.settings.allowPrivateNetwork, environment.resolve);
     this.http = new ConfluenceHttp(
       { authorization, ...environment.http },
       new Pace(limits, this.paceKey(), requestsPerSecond),
-      this.guard,
+      guard,
     );
     this.names = new Names(this.http);
     this.includes = new Includes(this.http);
@@ -81,11 +85,14 @@ export class ConfluenceConnector implements Connector {
 
   async fetch(descriptor: Descriptor, context: FetchContext): Promise<Fetched> {
     context.signal.throwIfAborted();
-    const site = await this.site(context.signal);
-    const { http, settings, names, includes, tree } = this;
-    if (descriptor.sourceType === "CONFLUENCE_ATTACHMENT")
-      return await fetchAttachment(descriptor, context, site, { http, settings });
-    return await fetchPage(descriptor, context, site, { http, settings, names, includes, tree });
+    refuseExcluded(descriptor);
+    return await this.gate.through(context.signal, PATIENCE_MS, async () => {
+      const site = await this.site(context.signal);
+      const { http, settings, names, includes, tree } = this;
+      return descriptor.sourceType === "CONFLUENCE_ATTACHMENT"
+        ? await fetchAttachment(descriptor, context, site, { http, settings })
+        : await fetchPage(descriptor, context, site, { http, settings, names, includes, tree });
+    });
   }
 
   async test(signal: AbortSignal): Promise<ConnectionTest> {

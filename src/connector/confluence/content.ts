@@ -49,6 +49,8 @@ export interface ListedAttachment {
 /** The comments of a page in short; whatever changes in one of them changes the digest. */
 export interface CommentDigest {
   count: number;
+  /** How many of them are about a passage. */
+  inline: number;
   sum: bigint;
 }
 
@@ -74,6 +76,8 @@ export function describePage(siteName: string, page: ListedPage, comments: Comme
       space_key: page.space.key,
       space_name: page.space.name,
       comments: comments?.count ?? 0,
+      inline_comments: comments?.inline ?? 0,
+      ...(page.status === "current" ? {} : { status: page.status }),
       ...(page.ancestors === null
         ? {}
         : { ancestors: page.ancestors.map(({ id, title }): JsonObject => ({ id, title })) }),
@@ -120,7 +124,14 @@ export function hashOf(...parts: string[]): string {
 const MASK = (1n << 64n) - 1n;
 
 /** Adds a comment; the order in which comments are listed does not matter. */
-export function addComment(digest: CommentDigest | undefined, id: string, version: number | string): CommentDigest {
+export function addComment(
+  digest: CommentDigest | undefined,
+  { id, version, isInline }: { id: string; version: number | string; isInline: boolean },
+): CommentDigest {
   const hash = createHash("sha256").update(`${id}\0${version}`).digest().readBigUInt64LE(0);
-  return { count: (digest?.count ?? 0) + 1, sum: ((digest?.sum ?? 0n) + hash) & MASK };
+  return {
+    count: (digest?.count ?? 0) + 1,
+    inline: (digest?.inline ?? 0) + (isInline ? 1 : 0),
+    sum: ((digest?.sum ?? 0n) + hash) & MASK,
+  };
 }

@@ -46,7 +46,7 @@ export async function fetchPage(
   const options: RequestOptions = { signal: context.signal };
   const type = locator.type === "blogpost" ? "blogpost" : "page";
   try {
-    const page = await readPage(id, type, site, deps.http, options);
+    const page = await readPage(id, type, site, deps.http, options, textOf(locator.status));
     if (page.status === "trashed" || page.status === "deleted") {
       throw new PermanentError("connector.gone", `page ${id} is in the trash`);
     }
@@ -71,8 +71,11 @@ async function fetched(
     name: page.space.name || (textOf(locator.space_name) ?? ""),
   };
   for (const [user, name] of page.names) names.learn(user, name);
-  const hasComments = settings.comments && typeof locator.comments === "number" && locator.comments > 0;
-  const comments = hasComments ? await readComments(page, site, deps.http, names, options) : [];
+  const kinds = settings.comments ? commentKinds(locator) : [];
+  const comments =
+    kinds.length > 0
+      ? await readComments({ id: page.id, type: page.type, kinds }, site, deps.http, names, options)
+      : [];
   const { pages: includes, unread } = await deps.includes.of(page, space.key, site, options);
   const users = await names.of(peopleOf(page, comments, includes), site, options);
   const ancestors =
@@ -115,6 +118,13 @@ async function fetched(
     aliases: space.key === "" || page.type === "blogpost" ? [] : [titleAlias(settings.siteName, space.key, page.title)],
     dependsOn: [...includes.map((included) => included.id), ...unread].map((part) => pageRef(settings.siteName, part)),
   };
+}
+
+/** Which lists of comments hold any, as the listing found. */
+function commentKinds({ comments, inline_comments: inline }: Descriptor["locator"]): string[] {
+  const all = typeof comments === "number" ? comments : 0;
+  const passages = typeof inline === "number" ? inline : 0;
+  return [...(all > passages ? ["footer"] : []), ...(passages > 0 ? ["inline"] : [])];
 }
 
 /** Everybody whose name the page needs. */

@@ -15,6 +15,8 @@ const ERROR_BYTES_MAX = 64 * 1024;
 const REDIRECTS_MAX = 5;
 const DEADLINE_MS = 60_000;
 const DOWNLOAD_DEADLINE_MS = 240_000;
+/** Well within the deadline of an item, which would cost an attempt. */
+export const PATIENCE_MS = 100_000;
 const BACKOFF_MS = { first: 400, max: 20_000 };
 
 export interface RequestOptions {
@@ -114,11 +116,11 @@ export class ConfluenceHttp {
     options: RequestOptions,
     attempt: (signal: AbortSignal) => Promise<{ verdict: Verdict; value?: T; headers?: Headers }>,
   ): Promise<T> {
-    const { signal, tries = 4, patienceMs = 30_000 } = options;
+    const { signal, tries = 4, patienceMs = PATIENCE_MS } = options;
     const backoff = this.settings.backoffMs ?? BACKOFF_MS;
     let waited = 0;
     for (let tried = 1, throttled = 0; ; ) {
-      await this.pace.turn(signal);
+      await this.pace.turn(signal, patienceMs);
       const { verdict, value, headers } = await attempt(signal).catch((error: unknown) => ({
         verdict: this.fault(error, what, signal),
         value: undefined,

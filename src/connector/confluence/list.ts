@@ -93,8 +93,8 @@ class ListingRun {
   private async readComments(lister: Lister): Promise<void> {
     try {
       for await (const comments of lister.comments()) {
-        for (const { id, pageId, version } of comments)
-          this.comments.set(pageId, addComment(this.comments.get(pageId), id, version));
+        for (const comment of comments)
+          this.comments.set(comment.pageId, addComment(this.comments.get(comment.pageId), comment));
       }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.fate !== "permanent") throw error;

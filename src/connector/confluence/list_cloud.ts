@@ -174,7 +174,8 @@ export class CloudLister implements Lister {
           const pageId = idOf(row.pageId) ?? idOf(row.blogPostId);
           if (id === undefined || pageId === undefined) return [];
           const state = textOf(row.resolutionStatus) ?? "";
-          return [{ id, pageId, version: `${numberOf(objectAt(row, "version").number) ?? ""}${state}` }];
+          const version = `${numberOf(objectAt(row, "version").number) ?? ""}${state}`;
+          return [{ id, pageId, version, isInline: path === "/inline-comments" }];
         });
       }
     }

@@ -134,7 +134,8 @@ export class V1Lister implements Lister {
           const id = idOf(row.id);
           const pageId = idOf(objectAt(row, "container").id);
           if (id === undefined || pageId === undefined) return [];
-          return [{ id, pageId, version: numberOf(objectAt(row, "version").number) ?? "" }];
+          const isInline = objectAt(row, "extensions").location === "inline";
+          return [{ id, pageId, version: numberOf(objectAt(row, "version").number) ?? "", isInline }];
         });
       }
     }

@@ -13,6 +13,7 @@ export interface ListedComment {
   id: string;
   pageId: string;
   version: number | string;
+  isInline: boolean;
 }
 
 /** What attachments need to know of the pages that hold them. */

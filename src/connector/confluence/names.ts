@@ -45,16 +45,17 @@ export class Names {
   }
 
   private ask(users: string[], site: Site, options: RequestOptions): void {
-    const lookups =
-      site.deployment === "cloud"
-        ? groupsOf(users, BULK_MAX).map((group) => ({ group, found: this.inBulk(group, site, options) }))
-        : users.map((user) => ({ group: [user], found: this.single(user, site, options) }));
+    const isCloud = site.deployment === "cloud";
+    const lookups = isCloud
+      ? groupsOf(users, BULK_MAX).map((group) => ({ group, found: this.inBulk(group, site, options) }))
+      : users.map((user) => ({ group: [user], found: this.single(user, site, options) }));
     for (const { group, found } of lookups) {
       // A passing fault is not remembered; the page goes without these names this time.
       const settled = found.catch((error: unknown) => {
-        for (const user of group) this.kept.delete(user);
-        if (error instanceof SluiceError && error.fate === "permanent" && error.code !== "connector.gone")
-          this.refusedUntil = Date.now() + KEPT_MS;
+        if (!(error instanceof SluiceError) || error.fate !== "permanent")
+          for (const user of group) this.kept.delete(user);
+        // Data Center does not know this one; anything else is said of all of them.
+        else if (error.code !== "connector.gone" || isCloud) this.refusedUntil = Date.now() + KEPT_MS;
         return new Map<string, string>();
       });
       for (const user of group) {

@@ -4,6 +4,8 @@
  * reserve their turns in one go, so that a fast connection does not cost a statement for each request.
  */
 
+import { SnoozeError, TransientError } from "../../errors.ts";
+
 /** Shared by everything that talks to the same site with the same credentials. */
 export interface RateLimits {
   /** Reserves `count` turns; milliseconds until the first of them, the others follow at the rate. */
@@ -33,6 +35,8 @@ export class LocalRateLimits implements RateLimits {
 
 interface Waiting {
   signal: AbortSignal;
+  /** When this caller would rather come back later. */
+  until: number;
   go: () => void;
   fail: (reason: unknown) => void;
 }
@@ -48,13 +52,23 @@ export class Pace {
     private readonly perSecond: number,
   ) {}
 
-  /** Resolves when it is this caller's turn; throws the signal's reason. */
-  turn(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when it is this caller's turn. Throws the signal's reason, and SnoozeError `connector.rate_limited` when the
+   * turn would come, or has not come, within `patienceMs`.
+   */
+  turn(signal: AbortSignal, patienceMs: number): Promise<void> {
     signal.throwIfAborted();
-    return new Promise((go, fail) => {
-      this.waiting.push({ signal, go, fail });
-      void this.reserve();
-    });
+    const { promise, resolve: go, reject: fail } = Promise.withResolvers<void>();
+    const one: Waiting = { signal, until: performance.now() + patienceMs, go, fail };
+    this.waiting.push(one);
+    void this.reserve();
+    const late = setTimeout(() => {
+      // Only while it stands in the queue: a turn that is reserved is near.
+      const at = this.waiting.indexOf(one);
+      if (at >= 0) this.waiting.splice(at, 1);
+      if (at >= 0) fail(tooLate(patienceMs / 4));
+    }, patienceMs);
+    return promise.finally(() => clearTimeout(late));
   }
 
   /** The site asked to be left alone: nobody goes on before that time, on no machine. */
@@ -70,7 +84,7 @@ export class Pace {
       while (this.waiting.length > 0) {
         await Promise.resolve();
         const group = this.waiting.splice(0, Math.max(1, Math.ceil(this.perSecond * AHEAD_SECONDS)));
-        await this.release(group);
+        if (group.length > 0) await this.release(group);
       }
     } finally {
       this.reserving = false;
@@ -84,19 +98,79 @@ export class Pace {
       // The next group reserves when this one's last turn has come: who reserves far ahead misses pauses.
       await turns.at(-1);
     } catch (error) {
-      for (const one of group) one.fail(error);
+      const fault = new TransientError("connector.unavailable", "the shared pace cannot be read", {}, { cause: error });
+      for (const one of group) one.fail(fault);
     }
   }
 
   private async releaseOne(one: Waiting, ms: number): Promise<void> {
     try {
-      await sleep(ms, one.signal);
-      const rest = this.pausedUntil - performance.now();
-      if (rest > 0) await sleep(rest, one.signal);
+      await this.waitWithin(one, ms);
+      // Somebody else may have been told to rest meanwhile.
+      await this.waitWithin(one, this.pausedUntil - performance.now());
       one.go();
     } catch (error) {
       one.fail(error);
     }
+  }
+
+  private async waitWithin(one: Waiting, ms: number): Promise<void> {
+    if (performance.now() + ms > one.until) throw tooLate(ms);
+    await sleep(ms, one.signal);
+  }
+}
+
+const tooLate = (ms: number): SnoozeError =>
+  new SnoozeError(
+    "connector.rate_limited",
+    "the connection's request rate is used up",
+    new Date(Date.now() + Math.max(ms, 1000)),
+  );
+
+/**
+ * How many pages and attachments a slow connection works on at once. Without it, many begin, each waits for the turns of
+ * all others, and all give up half done; so only as many begin as the rate can finish soon.
+ */
+export class Gate {
+  private inside = 0;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(private readonly max: number) {}
+
+  /** Throws SnoozeError `connector.rate_limited` after `patienceMs`, with nothing done. */
+  async through<T>(signal: AbortSignal, patienceMs: number, work: () => Promise<T>): Promise<T> {
+    if (this.inside < this.max) this.inside++;
+    else await this.admitted(signal, patienceMs);
+    try {
+      return await work();
+    } finally {
+      const next = this.queue.shift();
+      // The place passes on to whoever waited longest.
+      if (next) next();
+      else this.inside--;
+    }
+  }
+
+  private admitted(signal: AbortSignal, patienceMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (reason: unknown) => {
+        this.queue.splice(this.queue.indexOf(enter), 1);
+        done();
+        reject(reason);
+      };
+      const abort = () => leave(signal.reason);
+      const late = setTimeout(() => leave(tooLate(patienceMs / 4)), patienceMs);
+      const done = () => {
+        clearTimeout(late);
+        signal.removeEventListener("abort", abort);
+      };
+      const enter = () => {
+        done();
+        resolve();
+      };
+      this.queue.push(enter);
+      signal.addEventListener("abort", abort, { once: true });
+    });
   }
 }
 

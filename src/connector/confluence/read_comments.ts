@@ -2,7 +2,9 @@
  * Reads the comments of a page with their replies, in the order of their threads. They are read only where the listing
  * said that there are any.
  */
+
 import type { PagePayload } from "../../convert/confluence/page_payload.ts";
+import { SluiceError } from "../../errors.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
 import { arrayAt, idOf, instantOf, type Json, objectAt, textOf } from "./json.ts";
 import { displayName, type Names } from "./names.ts";
@@ -16,8 +18,15 @@ const DEPTH_MAX = 20;
 
 export type Comment = PagePayload["comments"][number];
 
+/** A page and the kinds of comments that it has: `footer`, `inline`. */
+export interface Commented {
+  id: string;
+  type: string;
+  kinds: string[];
+}
+
 export async function readComments(
-  page: { id: string; type: string },
+  page: Commented,
   site: Site,
   http: ConfluenceHttp,
   names: Names,
@@ -29,7 +38,7 @@ export async function readComments(
   return comments.slice(0, COMMENTS_MAX);
 }
 
-async function onCloud(page: { id: string; type: string }, site: Site, reader: Reader): Promise<Comment[]> {
+async function onCloud(page: Commented, site: Site, reader: Reader): Promise<Comment[]> {
   const holder = page.type === "blogpost" ? "blogposts" : "pages";
   const comments: Comment[] = [];
   const read = async (path: string, kind: string, parent: string | null, depth: number): Promise<void> => {
@@ -40,12 +49,17 @@ async function onCloud(page: { id: string; type: string }, site: Site, reader: R
         if (id === undefined || comments.length >= COMMENTS_MAX) continue;
         comments.push(fromV2(row, id, parent));
         // The list of a page has the first comment of each thread only.
-        if (depth < DEPTH_MAX) await read(`/${kind}-comments/${id}/children`, kind, id, depth + 1);
+        if (depth < DEPTH_MAX) await read(`/${kind}-comments/${id}/children`, kind, id, depth + 1).catch(ignoreGone);
       }
     }
   };
-  for (const kind of ["footer", "inline"]) await read(`/${holder}/${page.id}/${kind}-comments`, kind, null, 0);
+  for (const kind of page.kinds) await read(`/${holder}/${page.id}/${kind}-comments`, kind, null, 0);
   return comments;
+}
+
+/** A comment that was deleted since the list came takes its replies with it. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof SluiceError) || error.code !== "connector.gone") throw error;
 }
 
 function fromV2(row: Json, id: string, parent: string | null): Comment {

@@ -7,7 +7,7 @@
 import type { PagePayload } from "../../convert/confluence/page_payload.ts";
 import { SluiceError } from "../../errors.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
-import { findPage, type ReadPage, readPage } from "./read_page.ts";
+import { findPage, findSpace, type ReadPage, readPage } from "./read_page.ts";
 import { type IncludeName, includedPages } from "./scan_storage.ts";
 import type { Site } from "./site.ts";
 
@@ -21,6 +21,8 @@ export type Included = PagePayload["includes"][number];
 export class Includes {
   /** Requests under way: a template is often part of many pages that are read at the same time. */
   private readonly running = new Map<string, Promise<Outcome>>();
+  /** They never change. */
+  private readonly spaceIds = new Map<string, Promise<string | null>>();
 
   constructor(private readonly http: ConfluenceHttp) {}
 
@@ -62,11 +64,22 @@ export class Includes {
     return page;
   }
 
+  private spaceId(key: string, site: Site, options: RequestOptions): Promise<string | null> {
+    const before = this.spaceIds.get(key);
+    if (before !== undefined) return before;
+    const id = findSpace(key, site, this.http, options);
+    this.spaceIds.set(key, id);
+    const forget = () => this.spaceIds.delete(key);
+    id.then((found) => found ?? forget(), forget);
+    return id;
+  }
+
   private async read(name: Named, from: ReadPage, site: Site, options: RequestOptions): Promise<Outcome> {
     let id = name.id;
     try {
-      const ownSpaceId = name.isOwnSpace && from.space.id !== "" ? from.space.id : null;
-      id ??= await findPage({ spaceKey: name.spaceKey, title: name.title! }, ownSpaceId, site, this.http, options);
+      const own = name.isOwnSpace && from.space.id !== "" ? Promise.resolve(from.space.id) : undefined;
+      const spaceId = () => own ?? this.spaceId(name.spaceKey, site, options);
+      id ??= await findPage({ spaceKey: name.spaceKey, title: name.title! }, spaceId, site, this.http, options);
       return id === null ? null : await readPage(id, "page", site, this.http, options);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.fate === "snooze") throw error;

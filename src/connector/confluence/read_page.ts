@@ -38,8 +38,10 @@ export async function readPage(
   site: Site,
   http: ConfluenceHttp,
   options: RequestOptions,
+  /** As listed; Data Center gives archived pages only when asked for. */
+  status?: string,
 ): Promise<ReadPage> {
-  if (site.deployment === "datacenter") return await readV1(id, site, http, options);
+  if (site.deployment === "datacenter") return await readV1(id, status, site, http, options);
   const path = type === "blogpost" ? "/blogposts" : "/pages";
   const url = withQuery(v2(site, `${path}/${id}`), { "body-format": "storage", "include-labels": "true" });
   const { body } = await http.json(url, options);
@@ -84,10 +86,15 @@ async function allLabels(row: Json, url: string, http: ConfluenceHttp, options: 
   }
 }
 
-async function readV1(id: string, site: Site, http: ConfluenceHttp, options: RequestOptions): Promise<ReadPage> {
+async function readV1(
+  id: string,
+  status: string | undefined,
+  site: Site,
+  http: ConfluenceHttp,
+  options: RequestOptions,
+): Promise<ReadPage> {
   const expand = "body.storage,version,history,space,ancestors,metadata.labels";
-  // Archived pages are given only when asked for.
-  const url = withQuery(v1(site, `/content/${id}`), { expand });
+  const url = withQuery(v1(site, `/content/${id}`), { expand, status });
   const { body } = await http.json(url, options);
   const row = objectAt(body);
   const page = v1Page(site, row, { id: "", key: "", name: "" });
@@ -124,7 +131,7 @@ export function storageOf(row: Json, id: string): string {
 /** Id of the current page of a title in a space; null where there is none that can be seen. */
 export async function findPage(
   name: { spaceKey: string; title: string },
-  spaceId: string | null,
+  spaceId: () => Promise<string | null>,
   site: Site,
   http: ConfluenceHttp,
   options: RequestOptions,
@@ -134,13 +141,14 @@ export async function findPage(
     const url = withQuery(v1(site, "/content"), { spaceKey, title, limit: 2 });
     return idOf(rowsOf((await http.json(url, options)).body)[0]?.id) ?? null;
   }
-  const inSpace = spaceId === null ? await spaceIdOf(spaceKey, site, http, options) : spaceId;
+  const inSpace = await spaceId();
   if (inSpace === null) return null;
   const url = withQuery(v2(site, "/pages"), { title, "space-id": inSpace, status: "current", limit: 2 });
   return idOf(rowsOf((await http.json(url, options)).body)[0]?.id) ?? null;
 }
 
-async function spaceIdOf(
+/** The id of a space on Cloud; null where it cannot be seen. */
+export async function findSpace(
   key: string,
   site: Site,
   http: ConfluenceHttp,

@@ -10,7 +10,9 @@ const directory = process.argv[2] ?? "cmaps";
 const index: Record<string, [number, number]> = {};
 const files: Buffer[] = [];
 let offset = 0;
-for (const name of readdirSync(directory).filter((name) => name.endsWith(".bcmap")).sort()) {
+for (const name of readdirSync(directory)
+  .filter((name) => name.endsWith(".bcmap"))
+  .sort()) {
   const bytes = readFileSync(`${directory}/${name}`);
   index[name] = [offset, bytes.length];
   files.push(bytes);
