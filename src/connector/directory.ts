@@ -168,7 +168,12 @@ export class DirectoryConnector implements Connector {
  */
 export function resolveRoot(root: string, allowedRoots: readonly string[]): string {
   // By name first, so that nobody learns which folders exist outside of the allowed ones; resolved again below.
-  if (!allowedRoots.some((allowed) => isInside(path.resolve(root), path.resolve(allowed)) || isInside(path.resolve(root), realOf(allowed)))) throw notAllowed(root);
+  if (
+    !allowedRoots.some(
+      (allowed) => isInside(path.resolve(root), path.resolve(allowed)) || isInside(path.resolve(root), realOf(allowed)),
+    )
+  )
+    throw notAllowed(root);
   let real: string;
   try {
     real = fs.realpathSync(root);

@@ -130,6 +130,9 @@ export class OpenAiEmbedder implements Embedder {
     // Empty input is refused by most endpoints, and a space has the same meaning.
     const given = texts.map((text) => (text.trim() === "" ? " " : text));
     const vectors = await postEmbeddings(this.endpoint, given, this.dimensions, call.signal);
+    // One such vector is that text's fault, nothing but such vectors is the endpoint's.
+    if (vectors.length > 1 && vectors.every((vector) => vector === null))
+      throw new TransientError("embeddings.bad_answer", "the embeddings endpoint gives no vector of finite numbers");
     call.alive = true;
     return vectors.map((vector) => {
       if (vector) {
