@@ -35,23 +35,33 @@ export async function replaceLinks(
         ${l.map((x) => x.href)}::text[], ${l.map((x) => x.linkText)}::text[], ${l.map((x) => x.anchor ?? "")}::text[],
         ${l.map((x) => (x.targetDocumentIds?.length ? `{${x.targetDocumentIds.join(",")}}` : ""))}::text[])
         AS n (document_id, ordinal, link_type, href, link_text, anchor, targets)`,
-      resolveLinksFrom(tx, tenantId, ids),
+      resolveLinksFrom(tx, tenantId, documents),
     );
   if (created.length > 0) statements.push(resolveLinksTo(tx, tenantId, created));
   if (aliases.length > 0) statements.push(resolveLinksToAliases(tx, tenantId, aliases));
   await Promise.all(statements);
 }
 
-/** Edges of links in these documents whose target exists; of several candidates the best one. */
-function resolveLinksFrom(tx: TransactionSql, tenantId: string, documentIds: string[]): PromiseLike<unknown> {
+/**
+ * Edges of links in these documents whose target exists; of several candidates the best one. The few targets that exist
+ * are looked up by key first: joined to the links directly, every link would be compared with every document.
+ */
+function resolveLinksFrom(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): PromiseLike<unknown> {
+  const targets = [...new Set(documents.flatMap((d) => d.links.flatMap((link) => link.targetDocumentIds ?? [])))];
   return tx`
+    WITH found AS MATERIALIZED (
+      SELECT alias_id AS target, document_id, 0 AS preference FROM document_aliases
+      WHERE tenant_id = ${tenantId} AND alias_id = ANY (${targets}::uuid[])
+      UNION ALL
+      SELECT document_id, document_id, 1 FROM documents WHERE tenant_id = ${tenantId} AND document_id = ANY (${targets}::uuid[])
+    )
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, d.document_id, l.link_type, l.anchor
+    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, found.document_id, l.link_type, l.anchor
     FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-    LEFT JOIN document_aliases a ON a.tenant_id = l.tenant_id AND a.alias_id = t.document_id
-    JOIN documents d ON d.tenant_id = l.tenant_id AND d.document_id = coalesce(a.document_id, t.document_id)
-    WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documentIds}::uuid[]) AND l.target_document_ids IS NOT NULL
-    ORDER BY l.document_id, l.ordinal, t.rank
+    JOIN found ON found.target = t.document_id
+    WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
+      AND l.target_document_ids IS NOT NULL
+    ORDER BY l.document_id, l.ordinal, t.rank, found.preference
     ON CONFLICT DO NOTHING`;
 }
 

@@ -71,16 +71,16 @@ async function run(start: StartMessage): Promise<void> {
       concurrency: 1,
     }),
     swap: new Batcher((documents) => swapBatch(sql, documents, embedder.model), {
-      max: 64,
+      max: 16,
       keyOf: (document) => document.tenantId,
       weigh: (document) => document.chunks.length,
       weightMax: SWAP_CHUNKS_MAX,
-      concurrency: 1,
+      concurrency: 2,
     }),
     embed: new Batcher((requests) => embedDocuments(requests, embedder, sql, log), {
-      max: 64,
+      max: 16,
       keyOf: (request) => request.document.tenantId,
-      concurrency: embedder.semantic ? 2 : 1,
+      concurrency: 2,
     }),
   };
   const wake = new Wake(config.database.url ? sql : null);
