@@ -42,7 +42,7 @@ format: node_modules ## rewrite files in the common format
 build: dist/sluice ## one executable: dist/sluice
 
 dist/sluice: node_modules $(SOURCES)
-	@mkdir -p dist
+	@mkdir -p dist && echo "compiling dist/sluice"
 	@$(BUN) build --compile --root src src/main.ts src/worker/thread.ts src/db/embedded/thread.ts \
 	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig --minify-syntax --sourcemap \
 	  --define 'SLUICE_COMMIT="$(COMMIT)"' --outfile $@ >/dev/null
@@ -55,6 +55,7 @@ clean: ## remove what was built, not what was fetched
 	@rm -rf dist
 
 node_modules: package.json bun.lock $(BUN)
+	@echo "installing packages"
 	@$(BUN) install --frozen-lockfile --silent
 	@touch $@
 

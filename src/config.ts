@@ -51,6 +51,7 @@ const Environment = v.object({
   ),
   DATABASE_POOL_MAX: integer(4, 1, 50),
   DATA_DIR: v.optional(text, ".sluice"),
+  SLUICE_TENANT: v.optional(text, "default"),
   HOST: v.optional(text, "127.0.0.1"),
   PORT: integer(8100, 0, 65535),
   // One core is left to the API and to Postgres: with as many threads as cores they take each other's turns.
@@ -183,6 +184,8 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
   const provider = env.EMBEDDINGS_PROVIDER ?? (env.EMBEDDINGS_URL || env.EMBEDDINGS_MODEL ? "openai" : "hash");
   return {
     dataDir,
+    /** Name or id of the tenant that the command line works for. */
+    tenant: env.SLUICE_TENANT,
     logLevel: env.LOG_LEVEL ?? defaultLogLevel,
     http: { host: env.HOST, port: env.PORT },
     /** `url` is null in embedded mode. */

@@ -11,6 +11,11 @@ const CONVERT_CHILD = "__convert-child";
 /** How to start this very program again: the compiled binary alone, or Bun with this file. */
 const selfCommand = import.meta.path.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, import.meta.path];
 
+// Whoever reads the output has seen enough: `sluice search … | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+});
+
 const argv = process.argv.slice(2);
 if (argv[0] === CONVERT_CHILD) {
   await runConvertChild();

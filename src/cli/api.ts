@@ -40,7 +40,7 @@ async function runningServer(dataDir: string): Promise<string | null> {
 /** The running server if its token is readable here, else a runtime of this process, which `close` stops. */
 export async function openApi(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Api> {
   const url = await runningServer(config.dataDir);
-  const local = url ? await readLocalToken(config.dataDir) : null;
+  const local = url ? await readLocalToken(config.dataDir, config.tenant) : null;
   if (url && local)
     return apiOver(
       (request) => fetch(request),
@@ -55,7 +55,7 @@ export async function openApi(config: Config, launch: Launch, log: Log, options:
     await runtime.stop();
     throw error;
   }
-  const token = await ensureLocalToken(runtime.sql, config.dataDir);
+  const token = await ensureLocalToken(runtime.sql, config.dataDir, config.tenant);
   return apiOver(async (request) => runtime.app.fetch(request), "http://in.process", token, runtime.stop);
 }
 

@@ -116,7 +116,7 @@ export async function sayLedger(api: Api, job: JobAnswer): Promise<void> {
   line(
     "vectors computed",
     job.vectors_embedded,
-    job.vectors_reused > 0 ? `   ${count(job.vectors_reused)} kept or taken over` : "",
+    job.vectors_reused > 0 ? `   ${count(job.vectors_reused)} reused` : "",
   );
   line("vectors pending", job.vectors_pending);
   line("ignored by globs", job.result_json?.ignored ?? 0);

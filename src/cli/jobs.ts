@@ -31,6 +31,7 @@ export async function jobs(
         `/v1/jobs?limit=${options.limit}`,
       );
       if (options.json) printJson(page);
+      else if (page.jobs.length === 0) print(`No jobs in tenant ${config.tenant}.`);
       else
         print(
           table([

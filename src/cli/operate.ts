@@ -5,7 +5,7 @@ import { connectDatabase, endDatabase } from "../db/connect.ts";
 import { migrate, migrationStatus } from "../db/migrate.ts";
 import { InputError } from "../errors.ts";
 import { createLog } from "../log.ts";
-import { createTenant, listTenants } from "../store/tenants.ts";
+import { createTenant, findTenant, listTenants } from "../store/tenants.ts";
 import { createToken, listTokens, revokeToken, type TokenScope } from "../store/tokens.ts";
 import type { Launch } from "./launch.ts";
 import { openDatabase } from "./runtime.ts";
@@ -97,7 +97,14 @@ export async function tokenCreate(options: TokenOptions, config: Config, launch:
     );
   return withDatabase(config, launch, async (sql) => {
     const expiresAt = options.expiresDays ? new Date(Date.now() + options.expiresDays * 86_400_000) : null;
-    const created = await createToken(sql, { tenantId: options.tenant ?? null, name: options.name, scope, expiresAt });
+    const tenant = options.tenant ? await findTenant(sql, options.tenant) : null;
+    if (options.tenant && !tenant) throw new InputError("tenant.not_found", `there is no tenant ${options.tenant}`);
+    const created = await createToken(sql, {
+      tenantId: tenant?.tenantId ?? null,
+      name: options.name,
+      scope,
+      expiresAt,
+    });
     if (options.json) printJson({ token: created.token, token_id: created.tokenId });
     else print(`${created.token}\nKeep it: it is shown only once.`);
     return EXIT.ok;

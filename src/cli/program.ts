@@ -33,9 +33,13 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
   };
   const program = new Command("sluice")
     .description(
-      "Keeps documents searchable in your own Postgres: syncs sources, converts them to Markdown,\nkeeps every version, and indexes chunks for search by words and by meaning.",
+      "Keeps documents searchable in your own Postgres: syncs sources, converts them to Markdown, keeps every version, and indexes chunks for search by words and by meaning.",
     )
-    .configureHelp({ sortSubcommands: false })
+    .configureHelp({
+      // "(default: false)" on every switch says nothing.
+      optionDescription: ({ description, defaultValue }) =>
+        ["string", "number"].includes(typeof defaultValue) ? `${description} (default: ${defaultValue})` : description,
+    })
     .showHelpAfterError("(run with --help for the options)")
     .exitOverride();
   addDocumentCommands(program, run);
@@ -137,12 +141,14 @@ function addOperatorCommands(program: Command, run: Run): void {
   const tenant = program.command("tenant").description("create and list tenants");
   tenant
     .command("create <name>")
+    .description("create a tenant and print its id")
     .option("--json", "as one JSON object", false)
     .action((name, o) =>
       run(async (c) => (await import("./operate.ts")).tenantCreate(name, o, c.config, c.launch), true),
     );
   tenant
     .command("list")
+    .description("list tenants")
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tenantList(o, c.config, c.launch), true));
 
@@ -151,17 +157,19 @@ function addOperatorCommands(program: Command, run: Run): void {
     .command("create")
     .description("print a new token, once")
     .requiredOption("--name <name>", "what it is for")
-    .option("--tenant <id>", "the tenant it may act for")
+    .option("--tenant <id>", "the tenant it may act for, by id or name")
     .addOption(new Option("--scope <scope>", "what it may do").choices(TOKEN_SCOPES))
     .option("--expires-days <n>", "valid for so many days", number)
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tokenCreate(o, c.config, c.launch), true));
   token
     .command("list")
+    .description("list tokens; the tokens themselves are shown only when they are made")
     .option("--tenant <id>", "of this tenant only")
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./operate.ts")).tokenList(o, c.config, c.launch), true));
   token
     .command("revoke <token-id>")
+    .description("make a token invalid at once")
     .action((id) => run(async (c) => (await import("./operate.ts")).tokenRevoke(id, c.config, c.launch), true));
 }

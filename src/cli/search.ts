@@ -25,21 +25,26 @@ export async function searchCommand(
       mode: options.mode,
     });
     if (options.json) printJson({ hits });
-    else if (hits.length === 0) print("No hits.");
-    else for (const [i, hit] of hits.entries()) print(describe(i + 1, hit));
+    else if (hits.length === 0) print(`No hits in tenant ${config.tenant}.`);
+    else for (const [i, hit] of hits.entries()) print(describe(i + 1, hit, query));
     return EXIT.ok;
   } finally {
     await api.close();
   }
 }
 
-function describe(rank: number, hit: Hit): string {
+/** A hit with the lines of its chunk that say most of what was asked for. */
+function describe(rank: number, hit: Hit, query: string): string {
   const width = Math.min(process.stdout.columns ?? 100, 120) - 4;
-  const lines = hit.chunk_text
+  const all = hit.chunk_text
     .split("\n")
     .map((line) => line.trim())
-    .filter(Boolean)
-    .slice(0, SNIPPET_LINES);
+    .filter(Boolean);
+  const words = query.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const score = (line: string) => words.filter((word) => line.toLowerCase().includes(word)).length;
+  const best = all.reduce((found, line, i) => (score(line) > score(all[found] ?? "") ? i : found), 0);
+  const start = Math.max(0, Math.min(best - 1, all.length - SNIPPET_LINES));
+  const lines = all.slice(start, start + SNIPPET_LINES);
   const snippet = lines.map((line) => `    ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`).join("\n");
   return `${rank}. ${hit.chunk_path}   ${hit.score.toFixed(4)}\n    ${hit.external_ref}\n${snippet}\n`;
 }

@@ -33,7 +33,7 @@ export async function serve(
     const server = options.workerOnly ? null : startServer(runtime.app, { ...config.http, log });
     if (server) {
       // Embedded mode has one user, so a tenant and a token are made for it; with a database of their own, operators make them.
-      if (!config.database.url) await ensureLocalToken(runtime.sql, config.dataDir);
+      if (!config.database.url) await ensureLocalToken(runtime.sql, config.dataDir, config.tenant);
       await announceServer(config.dataDir, server.url);
     } else await runtime.workersReady;
     log.info(

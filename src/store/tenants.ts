@@ -30,10 +30,12 @@ export async function listTenants(sql: Sql): Promise<Tenant[]> {
   return rows.map(fromRow);
 }
 
-/** Null when there is none of that name. */
-export async function findTenantNamed(sql: Sql, name: string): Promise<Tenant | null> {
-  const [row] = await sql<Row[]>`SELECT * FROM tenants WHERE lower(name) = lower(${name})`;
-  return row ? fromRow(row) : null;
+/** By id or by name; null when there is none. */
+export async function findTenant(sql: Sql, idOrName: string): Promise<Tenant | null> {
+  return (
+    (await listTenants(sql)).find((tenant) => tenant.tenantId === idOrName.toLowerCase() || tenant.name === idOrName) ??
+    null
+  );
 }
 
 /** Any case of the id will do. */

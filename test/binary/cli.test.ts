@@ -240,3 +240,17 @@ test("migrate shows what is pending before and nothing after", async () => {
   expect((await sluice(folder, ["migrate"])).stdout).toContain("Applied 0001_tenancy");
   expect((await sluiceJson<{ migrations: unknown[] }>(folder, ["migrate", "--dry-run"])).migrations).toEqual([]);
 }, 60_000);
+
+test("the command line works for one tenant at a time, and says which", async () => {
+  const folder = scratch();
+  const pages = pagesIn(folder, 1);
+  const { tenant_id } = await sluiceJson<{ tenant_id: string }>(folder, ["tenant", "create", "acme"]);
+  expect(await sluiceJson(folder, ["token", "create", "--tenant", "acme", "--name", "by name"])).toMatchObject({
+    exitCode: 0,
+  });
+  const acme = { SLUICE_TENANT: tenant_id };
+  expect(await sluiceJson<Ledger>(folder, ["ingest", pages], acme)).toMatchObject({ items_ingested: 1 });
+  expect((await sluiceJson<Hits>(folder, ["search", "barley0"], { SLUICE_TENANT: "acme" })).hits.length).toBe(1);
+  expect((await sluice(folder, ["search", "barley0"])).stdout).toContain("No hits in tenant default");
+  expect((await sluice(folder, ["jobs"], { SLUICE_TENANT: "nobody" })).stderr).toContain("tenant.not_found");
+}, 120_000);
