@@ -113,7 +113,7 @@ export class WorkerLoop {
     const room = LANE_MAX[lane] - busy;
     // In bulk, so that a claim is not spent on every free place, and early, so that there is always something to convert
     // while Postgres is at work.
-    if (room < LANE_MAX[lane] / 4) return false;
+    if (room < LANE_MAX[lane] / 3) return false;
     const items = await claimItems(this.context.sql, {
       worker: this.name,
       leaseSeconds: this.context.config.worker.leaseSeconds,

@@ -36,7 +36,7 @@ async function seed(tenantId: string, count: number): Promise<void> {
     sql,
     chunks.map((chunk) => ({ ...chunk, vector: hashText(chunk.embeddingText) })),
     MODEL,
-    512,
+    256,
   );
 }
 
@@ -51,7 +51,7 @@ async function nearest(tenantId: string, query: string, indexed: boolean): Promi
   return sql.begin(async (tx) => {
     await tx`SET LOCAL enable_seqscan = off`;
     if (indexed) {
-      expect(await prepareIndexedSearch(tx, MODEL, 512)).toBe(true);
+      expect(await prepareIndexedSearch(tx, MODEL, 256)).toBe(true);
       await tx`SET LOCAL enable_sort = off`;
     }
     const text = new SqlText();
@@ -64,29 +64,29 @@ async function nearest(tenantId: string, query: string, indexed: boolean): Promi
     const statement = `WITH ${table} SELECT chunk_id::text FROM semantic ORDER BY rank`;
     if (indexed) {
       const plan = await tx.unsafe(`EXPLAIN ${statement}`, text.values as never[]);
-      expect(plan.map((row) => String(row["QUERY PLAN"])).join("\n")).toContain(vectorIndexName(MODEL, 512));
+      expect(plan.map((row) => String(row["QUERY PLAN"])).join("\n")).toContain(vectorIndexName(MODEL, 256));
     }
     return (await tx.unsafe(statement, text.values as never[])).map((row) => String(row.chunk_id));
   });
 }
 
 test("the index waits until there are enough vectors", async () => {
-  expect(await ensureVectorIndex(sql, MODEL, 512)).toBe(false);
-  expect(await indexIsReady(sql, MODEL, 512)).toBe(false);
+  expect(await ensureVectorIndex(sql, MODEL, 256)).toBe(false);
+  expect(await indexIsReady(sql, MODEL, 256)).toBe(false);
 });
 
 test("it is built once, finds what exact search finds, and keeps on scanning for a small tenant", async () => {
   if (!server) return;
   const query = "alpha kappa item7";
   const exact = { large: await nearest(large, query, false), small: await nearest(small, query, false) };
-  const built = await Promise.all([ensureVectorIndex(sql, MODEL, 512, 100), ensureVectorIndex(sql, MODEL, 512, 100)]);
+  const built = await Promise.all([ensureVectorIndex(sql, MODEL, 256, 100), ensureVectorIndex(sql, MODEL, 256, 100)]);
   expect(built.filter(Boolean)).toHaveLength(1);
-  expect(await indexIsReady(sql, MODEL, 512)).toBe(true);
-  expect(await ensureVectorIndex(sql, MODEL, 512, 100)).toBe(false);
+  expect(await indexIsReady(sql, MODEL, 256)).toBe(true);
+  expect(await ensureVectorIndex(sql, MODEL, 256, 100)).toBe(false);
 
   const shared = (a: string[], b: string[]): number => a.filter((id) => b.includes(id)).length;
   expect(shared(await nearest(large, query, true), exact.large)).toBeGreaterThanOrEqual(8);
   expect(exact.small).toHaveLength(10);
   expect(shared(await nearest(small, query, true), exact.small)).toBeGreaterThanOrEqual(9);
-  await sql.unsafe(`DROP INDEX ${vectorIndexName(MODEL, 512)}`);
+  await sql.unsafe(`DROP INDEX ${vectorIndexName(MODEL, 256)}`);
 });
