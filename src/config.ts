@@ -160,6 +160,9 @@ export function readConfig(defaultLogLevel: LogLevel = "info", env: Record<strin
   return shape(parsed.output, defaultLogLevel);
 }
 
+/** A variable that somebody names on the command line, e.g. to take a secret from; null when unset or empty. */
+export const readVariable = (name: string): string | null => process.env[name] || null;
+
 const s3AccessOf = (env: v.InferOutput<typeof Environment>) => ({
   endpoint: env.S3_ENDPOINT,
   region: env.S3_REGION ?? env.AWS_REGION ?? "us-east-1",

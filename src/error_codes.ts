@@ -20,12 +20,18 @@ export const CODES = {
   "auth.admin_only": code(403, "Use an admin token."),
   "auth.wrong_tenant": code(403, "Use a token of that tenant, or name the token's own tenant."),
 
+  "cli.bad_option": code(400, "Correct the named option; --help shows what it takes."),
   "cli.is_folder": code(400, "Name its files (FOLDER/*), or index the whole folder with `sluice ingest`."),
   "cli.unreadable_file": code(400, "Check the path and its permissions."),
 
   "config.invalid": code(500, "Correct the named environment variables and start again."),
 
   "connection.not_found": code(404, "List the connections to see their ids and names."),
+  "connection.no_secret_key": code(
+    422,
+    "Set SECRET_KEY (at least 16 characters, the same for the API and all workers), start again, then send the secrets again.",
+  ),
+  "connection.secrets_required": code(422, "Send the secrets together with the new address, or null to remove them."),
   "connection.duplicate_name": code(409, "Choose another name, or change the connection that has it."),
 
   "connector.unknown_source_type": code(400, "Use one of the source types that the API documents."),

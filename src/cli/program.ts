@@ -43,6 +43,7 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
     .showHelpAfterError("(run with --help for the options)")
     .exitOverride();
   addDocumentCommands(program, run);
+  addConnectionCommands(program, run);
   addOperatorCommands(program, run);
   program
     .command("version")
@@ -116,6 +117,39 @@ function addDocumentCommands(program: Command, run: Run): void {
         true,
       ),
     );
+}
+
+function addConnectionCommands(program: Command, run: Run): void {
+  const connection = program.command("connection").description("create, list, test and delete connections to sources");
+  const load = () => import("./connection.ts");
+  connection
+    .command("list")
+    .description("list connections, newest first")
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await load()).connectionList(o, c.config, c.launch, c.log), true));
+  connection
+    .command("create <name>")
+    .description("save a connection and print its id")
+    .requiredOption("--config <json>", "its configuration, as JSON or @FILE")
+    .addOption(
+      new Option("--type <type>", "its source type, where config.kind does not tell").choices([
+        "CONFLUENCE_PAGE",
+        "FILE_CATALOG_OBJECT",
+      ]),
+    )
+    .option("--secret <name=@file>", "a secret from a file, or from standard input with NAME=-", collect, [])
+    .option("--secret-env <name=variable>", "a secret from an environment variable", collect, [])
+    .option("--json", "as one JSON object", false)
+    .action((name, o) => run(async (c) => (await load()).connectionCreate(name, o, c.config, c.launch, c.log), true));
+  connection
+    .command("test <connection>")
+    .description("try what a sync would need (by id or name)")
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await load()).connectionTest(id, o, c.config, c.launch, c.log), true));
+  connection
+    .command("delete <connection>")
+    .description("delete a connection (by id or name); its documents stay")
+    .action((id) => run(async (c) => (await load()).connectionDelete(id, c.config, c.launch, c.log), true));
 }
 
 function addOperatorCommands(program: Command, run: Run): void {

@@ -12,13 +12,14 @@ import { createEmbedder, type Embedder } from "../embed/provider.ts";
 import { createApp } from "../http/app.ts";
 import { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
-import { registryOf } from "../pipeline/connectors.ts";
+import { connectorOpener, registryOf } from "../pipeline/connectors.ts";
 import { expireLeases } from "../queue/rescue.ts";
 import { Wake } from "../queue/wake.ts";
 import { type ObjectStore, openObjectStore } from "../store/objects.ts";
 import { activateModel } from "../store/pending_vectors.ts";
 import { WorkerPool } from "../worker/pool.ts";
 import type { Launch } from "./launch.ts";
+import { ensureSecretKey } from "./secret_key.ts";
 
 export interface Runtime {
   config: Config;
@@ -59,20 +60,17 @@ export async function openDatabase(
 }
 
 /** Starts the parts; when one fails, those before it are stopped again. Worker threads may still be loading: see `workersReady`. */
-export async function startRuntime(
-  config: Config,
-  launch: Launch,
-  log: Log,
-  options: RuntimeOptions,
-): Promise<Runtime> {
+export async function startRuntime(given: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Runtime> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse())
       await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
   };
   try {
-    const database = await openDatabase(config, launch, log);
+    const database = await openDatabase(given, launch, log);
     undo.push(database.stop);
+    // After the database, which holds the lock on DATA_DIR: two processes must not make two keys.
+    const config: Config = { ...given, secretKey: await ensureSecretKey(given) };
     const sql = connectDatabase(database.target, { max: config.database.poolMax, applicationName: "sluice" });
     undo.push(() => endDatabase(sql));
     const applied = await migrate(sql);
@@ -91,7 +89,9 @@ export async function startRuntime(
     const registry = registryOf(config, objects, fileCatalogRoots);
     const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) =>
       registry.validate(sourceType, given);
-    const app = createApp({ config, sql, objects, embedder, wake, log, search, validateConnectionConfig });
+    const openConnector = connectorOpener(config, sql, objects, fileCatalogRoots);
+    const parts = { config, sql, objects, embedder, wake, log };
+    const app = createApp({ ...parts, search, validateConnectionConfig, openConnector });
     let workersReady = Promise.resolve();
     if (options.workers) {
       const pool = new WorkerPool({

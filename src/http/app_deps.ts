@@ -1,7 +1,7 @@
 /** What the HTTP layer needs from the process around it. Everything comes in here, so that tests can call the app alone. */
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
-import type { JsonObject, SourceType } from "../connector/connector.ts";
+import type { Connector, JsonObject, SourceType } from "../connector/connector.ts";
 import type { Embedder } from "../embed/provider.ts";
 import type { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
@@ -21,6 +21,8 @@ export interface AppDeps {
   search: typeof search;
   /** Rejects with a SluiceError `connector.*` when no connector could work with this configuration. */
   validateConnectionConfig(sourceType: SourceType, config: JsonObject): unknown;
+  /** A connector of the connection as its row is now; rejects with a SluiceError `connector.*`. The caller closes it. */
+  openConnector(tenantId: string, connectionId: string): Promise<Connector>;
 }
 
 /** As handlers see it. */

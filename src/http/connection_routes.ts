@@ -14,6 +14,7 @@ import {
   updateConnection,
 } from "../store/connections.ts";
 import { ConnectionConfig, refuseUnconnectable } from "./connectable.ts";
+import { ConnectionSecrets, refuseOldSecretsAt, sealSecrets } from "./connection_secrets.ts";
 import { decodeCursor, IdKey, pageOf } from "./cursor.ts";
 import {
   instant,
@@ -29,6 +30,7 @@ import {
 } from "./fields.ts";
 import { jsonRoute, plainRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
+import { tryConnection } from "./try_connection.ts";
 
 const Connection = v.strictObject({
   connection_id: uuid,
@@ -69,6 +71,7 @@ const create = jsonRoute({
     source_type: sourceType,
     name: shortText(200),
     config: ConnectionConfig,
+    secrets: v.optional(ConnectionSecrets),
   }),
   status: 201,
   answer: Connection,
@@ -78,12 +81,14 @@ const create = jsonRoute({
     refuseUnconnectable(body.source_type);
     const config = body.config as JsonObject;
     await deps.validateConnectionConfig(body.source_type, config);
+    const connectionId = Bun.randomUUIDv7();
     const row = await insertConnection(deps.sql, {
       tenantId: tenant,
+      connectionId,
       sourceType: body.source_type,
       name: body.name,
       config,
-      secrets: null,
+      secrets: body.secrets ? sealSecrets(deps.config, connectionId, body.secrets) : null,
     });
     if (row === null) throw duplicate(body.name);
     return connectionAnswer(row);
@@ -127,13 +132,22 @@ const get = jsonRoute({
 const change = jsonRoute({
   method: "patch",
   path: "/v1/connections/{id}",
-  summary: "Change the name or the configuration of a connection",
+  summary: "Change the name, the configuration or the secrets of a connection",
   tag,
   access: "write",
   params: id,
   body: v.pipe(
-    v.strictObject({ name: v.optional(shortText(200)), config: v.optional(ConnectionConfig) }),
-    v.check((body) => body.name !== undefined || body.config !== undefined, "must name something to change"),
+    v.strictObject({
+      name: v.optional(shortText(200)),
+      config: v.optional(ConnectionConfig),
+      secrets: v.optional(
+        v.pipe(v.nullable(ConnectionSecrets), v.description("Replace all that were saved; null removes them.")),
+      ),
+    }),
+    v.check(
+      (body) => body.name !== undefined || body.config !== undefined || body.secrets !== undefined,
+      "must name something to change",
+    ),
   ),
   answer: Connection,
   async handle(call) {
@@ -143,13 +157,14 @@ const change = jsonRoute({
     const before = found(await findConnection(deps.sql, tenant, connectionId), "connection", connectionId);
     const config = body.config as JsonObject | undefined;
     if (config !== undefined) await deps.validateConnectionConfig(before.sourceType as SourceType, config);
-    const row = await updateConnection(deps.sql, tenant, connectionId, { name: body.name, config }).catch(
-      (error: unknown) => {
-        // 23505 unique_violation: the name is the only thing here that must be unique.
-        if (error instanceof Error && "code" in error && error.code === "23505") throw duplicate(body.name ?? "");
-        throw error;
-      },
-    );
+    if (config !== undefined && body.secrets === undefined) refuseOldSecretsAt(config, before);
+    const secrets = body.secrets && sealSecrets(deps.config, connectionId, body.secrets);
+    const change = { name: body.name, config, secrets };
+    const row = await updateConnection(deps.sql, tenant, connectionId, change).catch((error: unknown) => {
+      // 23505 unique_violation: the name is the only thing here that must be unique.
+      if (error instanceof Error && "code" in error && error.code === "23505") throw duplicate(body.name ?? "");
+      throw error;
+    });
     return connectionAnswer(found(row, "connection", connectionId));
   },
 });
@@ -170,4 +185,24 @@ const remove = plainRoute({
   },
 });
 
-export const connectionRoutes = [create, list, get, change, remove];
+const test = jsonRoute({
+  method: "post",
+  path: "/v1/connections/{id}/test",
+  summary: "Try what a sync would need, without reading content; what fails is part of the answer",
+  tag,
+  access: "write",
+  params: id,
+  answer: v.strictObject({
+    ok: v.boolean(),
+    checks: v.array(
+      v.strictObject({ name: v.string(), ok: v.boolean(), message: v.string(), code: v.optional(v.string()) }),
+    ),
+  }),
+  async handle({ deps, params, request, ...call }) {
+    const tenant = await tenantOwning({ deps, ...call }, "connection", params.id);
+    found(await findConnection(deps.sql, tenant, params.id), "connection", params.id);
+    return tryConnection(() => deps.openConnector(tenant, params.id), request.signal);
+  },
+});
+
+export const connectionRoutes = [create, list, get, change, remove, test];

@@ -32,13 +32,16 @@ export function registryOf(
   });
 }
 
-/** Throws PermanentError `connector.no_connection`, `connector.secrets_unreadable`, InputError `connector.*`. */
-export function connectorCache(
-  config: Config,
-  sql: Sql,
-  objects: ObjectStore,
-  fileCatalogRoots: readonly string[],
-): (tenantId: string, connectionId: string | null, sourceType: string) => Promise<Connector> {
+type Open = (
+  tenantId: string,
+  connectionId: string | null,
+  sourceType: string,
+  /** What was opened before is kept where the row has not changed since. */
+  before?: Promise<Opened>,
+) => Promise<Opened>;
+
+/** Opens from the row as it is now. The function throws as what `connectorCache` returns does. */
+function opener(config: Config, sql: Sql, objects: ObjectStore, fileCatalogRoots: readonly string[]): Open {
   const registry = registryOf(config, objects, fileCatalogRoots, sql);
   let box: SecretBox | null = null;
   const secretsOf = (connectionId: string, sealed: Uint8Array) => {
@@ -47,14 +50,7 @@ export function connectorCache(
     box ??= createSecretBox(config.secretKey);
     return box.open(connectionId, sealed);
   };
-  const kept = new Map<string, Kept>();
-
-  const open = async (
-    tenantId: string,
-    connectionId: string | null,
-    sourceType: string,
-    before: Promise<Opened> | undefined,
-  ): Promise<Opened> => {
+  return async (tenantId, connectionId, sourceType, before) => {
     if (connectionId === null)
       return {
         connector: registry.open({ sourceType: assertSourceType(sourceType), config: {}, secrets: {} }),
@@ -75,6 +71,29 @@ export function connectorCache(
       : { config: row.config, secrets: secrets() };
     return { connector: registry.open({ sourceType: row.sourceType, ...described }), updatedAt };
   };
+}
+
+/** Opens a connection anew at each call, for who wants to know whether it works as it is saved now. Throws as below. */
+export function connectorOpener(
+  config: Config,
+  sql: Sql,
+  objects: ObjectStore,
+  fileCatalogRoots: readonly string[],
+): (tenantId: string, connectionId: string) => Promise<Connector> {
+  const open = opener(config, sql, objects, fileCatalogRoots);
+  // The source type matters only to what has no connection.
+  return async (tenantId, connectionId) => (await open(tenantId, connectionId, "")).connector;
+}
+
+/** Throws PermanentError `connector.no_connection`, `connector.secrets_unreadable`, InputError `connector.*`. */
+export function connectorCache(
+  config: Config,
+  sql: Sql,
+  objects: ObjectStore,
+  fileCatalogRoots: readonly string[],
+): (tenantId: string, connectionId: string | null, sourceType: string) => Promise<Connector> {
+  const open = opener(config, sql, objects, fileCatalogRoots);
+  const kept = new Map<string, Kept>();
 
   return async (tenantId, connectionId, sourceType) => {
     const key = `${tenantId} ${connectionId ?? sourceType}`;

@@ -38,11 +38,19 @@ const fromRow = (row: Row): ConnectionRow => ({
 /** Null when a connection of that name exists. */
 export async function insertConnection(
   sql: Sql,
-  connection: { tenantId: string; sourceType: string; name: string; config: JsonObject; secrets: Uint8Array | null },
+  connection: {
+    tenantId: string;
+    /** For whoever sealed secrets under it; made here when left out. */
+    connectionId?: string;
+    sourceType: string;
+    name: string;
+    config: JsonObject;
+    secrets: Uint8Array | null;
+  },
 ): Promise<ConnectionRow | null> {
   const [row] = await sql<Row[]>`
     INSERT INTO connections (tenant_id, connection_id, source_type, name, config, secrets)
-    VALUES (${connection.tenantId}, ${Bun.randomUUIDv7()}, ${connection.sourceType}, ${connection.name},
+    VALUES (${connection.tenantId}, ${connection.connectionId ?? Bun.randomUUIDv7()}, ${connection.sourceType}, ${connection.name},
       ${JSON.stringify(connection.config)}::text::jsonb, ${connection.secrets})
     ON CONFLICT DO NOTHING RETURNING *`;
   return row ? fromRow(row) : null;

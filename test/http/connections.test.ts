@@ -2,15 +2,30 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createRegistry } from "../../src/connector/registry.ts";
+import { createApp } from "../../src/http/app.ts";
+import { connectorOpener } from "../../src/pipeline/connectors.ts";
+import { createSecretBox } from "../../src/store/secrets.ts";
+import { READER, type StandIn, startStandIn } from "../confluence/server.ts";
+import { Site } from "../confluence/site.ts";
 import { createFixture, type Fixture, START_MS } from "./fixture.ts";
 
+const SECRET_KEY = "a key for these tests only";
 let f: Fixture;
 let root = "";
 beforeAll(async () => {
-  f = await createFixture(({ objects }) => ({
-    validateConnectionConfig: (type, config) =>
-      createRegistry({ fileCatalogRoots: [root], objects, s3: { region: "x" } }).validate(type, config),
-  }));
+  f = await createFixture(({ objects, sql, config: usual }) => {
+    const config = {
+      ...usual,
+      secretKey: SECRET_KEY,
+      confluence: { ...usual.confluence, allowPrivateNetwork: true },
+    };
+    return {
+      config,
+      validateConnectionConfig: (type, given) =>
+        createRegistry({ fileCatalogRoots: [root], objects, s3: { region: "x" } }).validate(type, given),
+      openConnector: (tenantId, connectionId) => connectorOpener(config, sql, objects, [root])(tenantId, connectionId),
+    };
+  });
   root = join(f.dir, "allowed");
   mkdirSync(join(root, "docs"), { recursive: true });
 }, START_MS);
@@ -113,5 +128,99 @@ describe("what no connector could work with is refused and not saved", () => {
     expect(answer.at("error.code")).toBe("connector.root_not_allowed");
     expect((await f.send("PATCH", `/v1/connections/${connection_id}`, { json: {} })).status).toBe(400);
     expect((await f.send("GET", `/v1/connections/${connection_id}`)).at("config.root")).toBe(join(root, "docs"));
+  });
+});
+
+describe("secrets", () => {
+  const wiki = { source_type: "CONFLUENCE_PAGE", config: { kind: "confluence", base_url: "https://wiki.example.com" } };
+  const sealedOf = async (id: string): Promise<Uint8Array | null> =>
+    (await f.sql<{ secrets: Uint8Array | null }[]>`SELECT secrets FROM connections WHERE connection_id = ${id}`)[0]!
+      .secrets;
+
+  test("are sealed for their connection and appear in no answer and no log line", async () => {
+    const created = await create({ ...wiki, name: "sealed", secrets: { pat: "first-secret" } });
+    expect([created.status, created.at("has_secrets")]).toEqual([201, true]);
+    const id = created.textAt("connection_id");
+    const box = createSecretBox(SECRET_KEY);
+    expect(box.open(id, (await sealedOf(id))!)).toEqual({ pat: "first-secret" });
+    expect(Buffer.from((await sealedOf(id))!).includes("first-secret")).toBe(false);
+
+    const path = `/v1/connections/${id}`;
+    const change = (secrets: unknown) => f.send("PATCH", path, { json: { secrets } });
+    const changed = await change({ api_token: "second-secret" });
+    expect(box.open(id, (await sealedOf(id))!)).toEqual({ api_token: "second-secret" });
+    const renamed = await f.send("PATCH", path, { json: { name: "still sealed" } });
+    expect(renamed.at("has_secrets")).toBe(true);
+    const refused = [
+      await change({ api_token: "bad secret\n" }),
+      await change({ key: "bad-secret" }),
+      await change("bad-secret"),
+      await change({}),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 400]);
+    const answers = [created, changed, renamed, ...refused, await f.send("GET", path)];
+    expect(answers.map(({ text }) => text).join() + JSON.stringify(f.logged)).not.toMatch(/(first|second|bad).secret/);
+
+    expect((await change(null)).at("has_secrets")).toBe(false);
+    expect(await sealedOf(id)).toBeNull();
+  });
+
+  test("do not go to another server than they were given for", async () => {
+    const created = await create({ ...wiki, name: "moved", secrets: { pat: "secret" } });
+    const path = `/v1/connections/${created.textAt("connection_id")}`;
+    const elsewhere = { kind: "confluence", base_url: "https://thief.example.com" };
+    const moved = await f.send("PATCH", path, { json: { config: elsewhere } });
+    expect([moved.status, moved.at("error.code")]).toEqual([422, "connection.secrets_required"]);
+    const same = { kind: "confluence", base_url: "https://wiki.example.com/confluence" };
+    expect((await f.send("PATCH", path, { json: { config: same } })).status).toBe(200);
+    expect((await f.send("PATCH", path, { json: { config: elsewhere, secrets: { pat: "other" } } })).status).toBe(200);
+  });
+
+  test("are refused where there is no key to seal them, and the answer names the setting", async () => {
+    const app = createApp({ ...f.deps, config: { ...f.deps.config, secretKey: null } });
+    const answer = await app.request("/v1/connections", {
+      method: "POST",
+      headers: { authorization: `Bearer ${f.tokens.write}`, "content-type": "application/json" },
+      body: JSON.stringify({ tenant_id: f.tenant, ...wiki, name: "keyless", secrets: { pat: "secret" } }),
+    });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({
+      error: { code: "connection.no_secret_key", message: expect.stringContaining("SECRET_KEY") },
+    });
+    expect((await f.sql`SELECT 1 FROM connections WHERE name = 'keyless'`).length).toBe(0);
+  });
+});
+
+describe("a connection is tried", () => {
+  let wiki: StandIn;
+  beforeAll(() => {
+    const site = new Site({});
+    site.addSpace({ key: "DOC", name: "Documentation" });
+    wiki = startStandIn({ deployment: "datacenter", site });
+  });
+  afterAll(() => wiki.stop());
+  const tryOut = (id: string, token?: string) =>
+    f.send("POST", `/v1/connections/${id}/test`, token === undefined ? {} : { token });
+
+  test("and changed secrets are noticed at once", async () => {
+    const config = { kind: "confluence", base_url: wiki.url, deployment: "datacenter" };
+    const body = { source_type: "CONFLUENCE_PAGE", name: "wiki", config, secrets: { pat: READER.pat! } };
+    const id = (await create(body)).textAt("connection_id");
+    const good = await tryOut(id);
+    expect([good.status, good.at("ok")]).toEqual([200, true]);
+    expect(good.at("checks")).toContainEqual({ name: "spaces", ok: true, message: "1 can be read: DOC" });
+    await f.send("PATCH", `/v1/connections/${id}`, { json: { secrets: { pat: "wrong" } } });
+    const bad = await tryOut(id);
+    expect([bad.status, bad.at("ok")]).toEqual([200, false]);
+    expect(bad.at("checks")).toContainEqual(expect.objectContaining({ ok: false, code: "connector.forbidden" }));
+    await f.send("PATCH", `/v1/connections/${id}`, { json: { secrets: null } });
+    expect((await tryOut(id)).at("checks.0.code")).toBe("connector.not_configured");
+    expect((await tryOut(id, f.tokens.other)).status).toBe(404);
+    expect((await tryOut(id, f.tokens.read)).status).toBe(403);
+  });
+
+  test("by the start of its list, where the connector has no test of its own", async () => {
+    const id = (await create({ name: "listed" })).textAt("connection_id");
+    expect((await tryOut(id)).json).toMatchObject({ ok: true, checks: [{ name: "list", ok: true }] });
   });
 });

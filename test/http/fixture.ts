@@ -12,6 +12,7 @@ import { HashEmbedder } from "../../src/embed/hash.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { AppDeps } from "../../src/http/app_deps.ts";
 import { search } from "../../src/index/search.ts";
+import { connectorOpener } from "../../src/pipeline/connectors.ts";
 import { type ObjectStore, openObjectStore } from "../../src/store/objects.ts";
 import { createTenant } from "../../src/store/tenants.ts";
 import { createToken } from "../../src/store/tokens.ts";
@@ -97,6 +98,7 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
     ),
     search,
     validateConnectionConfig: () => {},
+    openConnector: connectorOpener(config, sql, objects, []),
   };
   Object.assign(deps, change(deps));
   const app = createApp(deps);
