@@ -40,9 +40,10 @@ export async function insertVectors(
         ${part.map((row) => row.tenantId)}::uuid[], ${part.map((row) => row.chunkId)}::uuid[],
         ${part.map((row) => row.textSha256)}::text[], string_to_array(${texts}, ';')::vector[]
       ) AS given (tenant_id, chunk_id, text_sha256, embedding)
-      JOIN chunks ON chunks.tenant_id = given.tenant_id AND chunks.chunk_id = given.chunk_id
-      ORDER BY given.tenant_id, given.chunk_id
-      FOR KEY SHARE OF chunks
+      -- LATERAL: by key, whatever the planner believes of a table that has just been filled.
+      CROSS JOIN LATERAL (
+        SELECT FROM chunks WHERE chunks.tenant_id = given.tenant_id AND chunks.chunk_id = given.chunk_id FOR KEY SHARE
+      ) AS present
       ON CONFLICT (tenant_id, chunk_id, embedding_model) DO NOTHING`;
     written += result.count;
   }

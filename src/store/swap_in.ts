@@ -212,13 +212,17 @@ async function takeOverVectors(
   model: string,
 ): Promise<Set<string>> {
   if (chunks.length === 0) return new Set();
+  const hashes = `{${chunks.map((c) => `"\\\\x${c.textSha256}"`).join(",")}}`;
+  // What there is to take is looked up by key first, all at once: for new documents that is nothing.
   const rows = await tx<{ chunk_id: string }[]>`
+    WITH kept AS MATERIALIZED (
+      SELECT DISTINCT ON (text_sha256) * FROM chunk_vectors
+      WHERE tenant_id = ${tenantId} AND text_sha256 = ANY (${hashes}::bytea[]) AND embedding_model = ${model}
+    )
     INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, embedding_input_mode, text_sha256, embedding)
     SELECT ${tenantId}::uuid, n.chunk_id, v.embedding_model, v.embedding_dim, v.embedding_input_mode, v.text_sha256, v.embedding
     FROM unnest(${chunks.map((c) => c.chunkId)}::uuid[], ${chunks.map((c) => c.textSha256)}::text[]) AS n (chunk_id, text_sha256)
-    CROSS JOIN LATERAL (
-      SELECT * FROM chunk_vectors v WHERE v.tenant_id = ${tenantId} AND v.text_sha256 = decode(n.text_sha256, 'hex') AND v.embedding_model = ${model} LIMIT 1
-    ) v
+    JOIN kept v ON v.text_sha256 = decode(n.text_sha256, 'hex')
     ON CONFLICT DO NOTHING RETURNING chunk_id`;
   return new Set(rows.map((row) => row.chunk_id));
 }
