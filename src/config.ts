@@ -54,7 +54,8 @@ const Environment = v.object({
   SLUICE_TENANT: v.optional(text, "default"),
   HOST: v.optional(text, "127.0.0.1"),
   PORT: integer(8100, 0, 65535),
-  // One core is left to the API and to Postgres: with as many threads as cores they take each other's turns.
+  // One core is left to the API and to Postgres. On two cores a second thread takes about 120 MB more, and runs of the
+  // same corpus were sometimes faster and sometimes slower with it.
   WORKER_THREADS: integer(Math.max(1, availableParallelism() - 1), 1, 128),
   LOG_LEVEL: v.optional(v.picklist(["trace", "debug", "info", "warn", "error", "fatal", "silent"])),
 
