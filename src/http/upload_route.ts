@@ -100,7 +100,22 @@ async function accept(file: SpooledFile, tenant: string): Promise<AcceptedFile> 
       supported: Object.keys(FORMATS),
     });
   }
+  // A container that does not end as one is cut off or a lie: said at once, not by a job that fails.
+  if (recognised.format === "docx" && !endsAsZip(bytes))
+    throw new InputError(
+      "convert.malformed",
+      `${file.name} is no whole .docx: it has no end record, as if it were cut off`,
+      {
+        name: file.name,
+      },
+    );
   return { ...file, format: recognised.format, sourceId: sourceIdOf(tenant, SOURCE_TYPE, `upload://${file.name}`) };
+}
+
+/** The end record of a zip is followed by a comment of 64 KiB at most. */
+function endsAsZip(bytes: Uint8Array): boolean {
+  const tail = bytes.subarray(Math.max(0, bytes.length - 22 - 65_535));
+  return Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength).includes("PK\x05\x06", 0, "latin1");
 }
 
 interface Asking {

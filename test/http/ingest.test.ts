@@ -179,6 +179,12 @@ describe("POST /v1/ingest/files/upload", () => {
       415,
       "upload.unsupported_type",
     ],
+    [
+      "a .docx that is cut off",
+      () => form([["a.docx", new TextEncoder().encode("PK\u0003\u0004 and no more")]]),
+      422,
+      "convert.malformed",
+    ],
     ["a large unknown file", () => form([["a.md", new Uint8Array(4_500_000)]]), 415, "upload.unsupported_type"],
     ["a file over the limit", () => form([["a.md", "x".repeat(5_000_001)]]), 413, "upload.too_large"],
     [
