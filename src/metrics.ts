@@ -1,10 +1,14 @@
 /**
  * What Prometheus reads: requests by route pattern and status, the state of the queue (asked of the database at each
- * scrape, so that every process tells the same), and the process itself. prom-client's own process metrics are left out:
- * under Bun most of them are zero or nonsense (an event loop lag of 292 years), so the few that hold are measured here.
+ * scrape, so that every process tells the same), what the threads of this process have done (`metrics_meter.ts`), and
+ * the process itself. prom-client's own process metrics are left out: under Bun most of them are zero or nonsense (an
+ * event loop lag of 292 years), so the few that hold are measured here.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { withTimeout } from "./db/deadline.ts";
+import { meter, timedStatement } from "./metrics_meter.ts";
 import type { QueueDepth } from "./queue/depth.ts";
+import { VERSION } from "./version.ts";
 
 export interface Metrics {
   readonly contentType: string;
@@ -17,7 +21,10 @@ export interface Metrics {
 const METHODS = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"]);
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
-/** A registry of its own, so that two apps in one process do not mix. */
+/** Prometheus waits 10 s by default; whatever the database does, the rest of the answer comes before. */
+const QUEUE_MS = 5000;
+
+/** A registry of its own, so that two apps in one process do not mix their requests; the threads' work is the process's. */
 export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -36,13 +43,16 @@ export function createMetrics(queueDepth: () => Promise<QueueDepth>): Metrics {
       requests.observe({ method: METHODS.has(method) ? method : "other", route, status }, seconds);
     },
     async scrape() {
-      writeQueue(await queueDepth());
-      return registry.metrics();
+      writeQueue(
+        await withTimeout(timedStatement("queue_depth", queueDepth()), QUEUE_MS, "look at the queue").catch(() => null),
+      );
+      return `${await registry.metrics()}\n${await AggregatorRegistry.aggregate([meter.toJson()]).metrics()}`;
     },
   };
 }
 
-function queueGauges(registry: Registry): (depth: QueueDepth) => void {
+/** Null when the database did not answer: then nothing is said of the queue, rather than something old. */
+function queueGauges(registry: Registry): (depth: QueueDepth | null) => void {
   const registers = [registry];
   const jobs = new Gauge({
     name: "sluice_jobs",
@@ -65,7 +75,15 @@ function queueGauges(registry: Registry): (depth: QueueDepth) => void {
     help: "Age of the oldest work that could be claimed.",
     registers,
   });
+  const up = new Gauge({
+    name: "sluice_database_up",
+    help: "1 when the database answered this scrape, else 0.",
+    registers,
+  });
   return (depth) => {
+    up.set(depth ? 1 : 0);
+    for (const gauge of [jobs, items, vectors, oldest]) gauge.reset();
+    if (!depth) return void [items, vectors, oldest].map((gauge) => gauge.remove());
     for (const [status, n] of Object.entries(depth.jobs)) jobs.set({ status }, n);
     items.set(depth.itemsOpen);
     vectors.set(depth.vectorsPending);
@@ -99,4 +117,12 @@ function processMetrics(registry: Registry): void {
     registers,
   });
   started.set(Math.round(Date.now() / 1000 - process.uptime()));
+  const { version, commit, schema } = VERSION;
+  const build = new Gauge({
+    name: "sluice_build_info",
+    help: "Always 1; what runs here is in the labels.",
+    labelNames: ["version", "commit", "schema"] as const,
+    registers,
+  });
+  build.set({ version, commit, schema: String(schema) }, 1);
 }

@@ -3,7 +3,8 @@
  * states its fate; nothing the endpoint says is trusted: size, count, order, dimension and every number are checked.
  * The API key appears in no error, and credentials are never carried to another host by a redirect.
  */
-import { SnoozeError, TransientError } from "../errors.ts";
+import { SluiceError, SnoozeError, TransientError } from "../errors.ts";
+import { meter } from "../metrics_meter.ts";
 
 export interface Endpoint {
   url: URL;
@@ -33,12 +34,27 @@ const MAX_VECTOR_BYTES = 352_000;
 const MAX_ERROR_BYTES = 16_384;
 const MAX_REASON_LENGTH = 200;
 
+/** One request as `send` makes it, in the metrics: by its error code, or the status of a refusal. */
+export async function postEmbeddings(...request: Parameters<typeof send>): Promise<(Float32Array | null)[]> {
+  const startedAt = performance.now();
+  let result = "ok";
+  try {
+    return await send(...request);
+  } catch (error) {
+    result = error instanceof SluiceError ? error.code : error instanceof RefusedInput ? "refused" : "aborted";
+    throw error;
+  } finally {
+    meter.observe("sluice_embeddings_request_duration_seconds", (performance.now() - startedAt) / 1000, result);
+    meter.count("sluice_embeddings_texts_total", request[1].length);
+  }
+}
+
 /**
  * Vectors in the order of `texts`; null for a vector with a component that is not a finite number.
  * @param dimensions what earlier answers had, or null
  * @throws RefusedInput, TransientError, SnoozeError; the signal's reason if the caller aborted
  */
-export async function postEmbeddings(
+async function send(
   endpoint: Endpoint,
   texts: string[],
   dimensions: number | null,
@@ -178,9 +194,10 @@ function dataOf(body: string, wanted: number): { index?: number; embedding?: unk
   } catch {
     throw badAnswer("its answer is not JSON");
   }
-  const data = (parsed as { data?: unknown } | null)?.data;
+  const { data, usage } = (parsed ?? {}) as { data?: unknown; usage?: { total_tokens?: unknown } | null };
   if (!Array.isArray(data)) throw badAnswer("its answer has no list named data");
   if (data.length !== wanted) throw badAnswer(`it answered with ${data.length} vectors for ${wanted} texts`);
+  if (typeof usage?.total_tokens === "number") meter.count("sluice_embeddings_tokens_total", usage.total_tokens);
   return data.map((item) => (item ?? {}) as { index?: number; embedding?: unknown });
 }
 

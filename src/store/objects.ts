@@ -11,6 +11,13 @@ export type Bucket = "raw" | "markdown";
 /** Bytes, or a file that is read while it is sent, so that a large upload never lies in memory. */
 export type ObjectBody = Uint8Array | { file: string; size: number };
 
+/** An object as a listing of its bucket shows it. */
+export interface StoredObject {
+  uri: string;
+  bytes: number;
+  writtenAt: Date;
+}
+
 /** One finding of `doctor`. */
 export interface CheckResult {
   name: string;
@@ -37,7 +44,9 @@ export interface ObjectStore {
   /** For HTTP answers. The body gives its file or socket back when it is drained or cancelled. */
   stream(uri: string): Promise<{ body: ReadableStream<Uint8Array>; size: number }>;
   exists(uri: string): Promise<boolean>;
-  /** Only for cleaning after a refused upload; versions are never removed. A missing object is no error. */
+  /** Everything in the bucket, whoever wrote it, page by page. */
+  list(bucket: Bucket): AsyncGenerator<StoredObject[]>;
+  /** Only for cleaning after a refused upload and for retention (`gc.ts`). A missing object is no error. */
   remove(uri: string): Promise<void>;
   /** Doctor: buckets reachable, write, read, conditional write and delete. Never throws. */
   check(): Promise<CheckResult[]>;
@@ -105,6 +114,10 @@ class BothObjects implements ObjectStore {
   }
   exists(uri: string) {
     return this.of(uri).exists(uri);
+  }
+  async *list(bucket: Bucket) {
+    yield* this.primary.list(bucket);
+    yield* this.local.list(bucket);
   }
   remove(uri: string) {
     return this.of(uri).remove(uri);

@@ -5,6 +5,9 @@
  * beyond the signature are sent only where S3 demands them, since other vendors refuse them (aws-sdk-js-v3#6810).
  */
 import type { S3Client } from "@aws-sdk/client-s3";
+import { SluiceError } from "../errors.ts";
+import { meter } from "../metrics_meter.ts";
+import { statusOf } from "./s3_errors.ts";
 
 export interface S3Access {
   /** None means AWS. */
@@ -24,6 +27,8 @@ export interface S3Timeouts {
   idleMs: number;
 }
 
+export type Fetch = (url: string, init: RequestInit & { headers: Record<string, string> }) => Promise<Response>;
+
 export type S3Sdk = typeof import("@aws-sdk/client-s3");
 
 export const DEFAULT_TIMEOUTS: S3Timeouts = { answerMs: 30_000, idleMs: 30_000 };
@@ -36,6 +41,8 @@ const ATTEMPTS = 4;
 export async function openS3Client(
   access: S3Access,
   timeouts: S3Timeouts = DEFAULT_TIMEOUTS,
+  /** For endpoints that may not be reached at any address. */
+  via: Fetch = fetch,
 ): Promise<{ client: S3Client; sdk: S3Sdk }> {
   const sdk = await import("@aws-sdk/client-s3");
   const { endpoint, accessKeyId, secretAccessKey } = access;
@@ -45,11 +52,29 @@ export async function openS3Client(
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: ATTEMPTS,
-    requestHandler: { handle: (request: SdkRequest, options?: SdkOptions) => send(request, options, timeouts) },
+    requestHandler: { handle: (request: SdkRequest, options?: SdkOptions) => send(request, options, timeouts, via) },
     ...(endpoint ? { endpoint } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
   });
+  client.middlewareStack.add(
+    (next, context) => (args) => measured(String(context["commandName"]).replace(/Command$/, ""), next(args)),
+    { step: "initialize", name: "sluice" },
+  );
   return { client, sdk };
+}
+
+/** Until the answer's headers; what the SDK tries again by itself counts as one request. */
+async function measured<T>(operation: string, request: Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  let status = "ok";
+  try {
+    return await request;
+  } catch (error) {
+    status = String(statusOf(error) ?? "none");
+    throw error;
+  } finally {
+    meter.observe("sluice_s3_duration_seconds", (performance.now() - startedAt) / 1000, operation, status);
+  }
 }
 
 /** The SDK's body is the stream that our request handler made, with methods added. */
@@ -102,6 +127,7 @@ async function send(
   request: SdkRequest,
   options: SdkOptions | undefined,
   timeouts: S3Timeouts,
+  via: Fetch,
 ): Promise<{ response: SdkResponse }> {
   const stop = new AbortController();
   const outer = options?.abortSignal;
@@ -115,7 +141,7 @@ async function send(
   const timer = setTimeout(() => stop.abort(timeout("no answer", patience)), patience);
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && bodyBytes > 0;
   try {
-    const answer = await fetch(urlOf(request), {
+    const answer = await via(urlOf(request), {
       method: request.method,
       headers: request.headers,
       redirect: "manual",
@@ -132,7 +158,8 @@ async function send(
     };
   } catch (error) {
     detach();
-    throw stop.signal.aborted ? stop.signal.reason : networkError(error);
+    if (stop.signal.aborted) throw stop.signal.reason;
+    throw error instanceof SluiceError ? error : networkError(error);
   } finally {
     clearTimeout(timer);
   }

@@ -13,6 +13,7 @@ import {
   type ObjectBody,
   type ObjectStore,
   type S3ObjectsConfig,
+  type StoredObject,
 } from "./objects.ts";
 import { checkS3 } from "./s3_check.ts";
 import { bodyOf, collect, DEFAULT_TIMEOUTS, openS3Client, type S3Sdk, type S3Timeouts } from "./s3_client.ts";
@@ -141,6 +142,24 @@ export class S3Objects implements ObjectStore {
     } catch (error) {
       throw s3Error(error, uri, ERROR_CODES);
     }
+  }
+
+  async *list(bucket: Bucket): AsyncGenerator<StoredObject[]> {
+    const Bucket = this.nameOf(bucket);
+    let token: string | undefined;
+    do {
+      const page = await this.client
+        .send(new this.sdk.ListObjectsV2Command({ Bucket, ...(token ? { ContinuationToken: token } : {}) }))
+        .catch((error: unknown) => {
+          throw s3Error(error, Bucket, ERROR_CODES);
+        });
+      yield (page.Contents ?? []).map(({ Key, Size, LastModified }) => ({
+        uri: `${SCHEME}${Bucket}/${Key}`,
+        bytes: Size ?? 0,
+        writtenAt: LastModified ?? new Date(),
+      }));
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token);
   }
 
   async remove(uri: string): Promise<void> {

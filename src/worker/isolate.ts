@@ -7,6 +7,7 @@ import { setPriority } from "node:os";
 import { type ConvertedDocument, type ConvertRequest, convertDocument, recognise } from "../convert/convert.ts";
 import { FORMATS } from "../convert/converted.ts";
 import { errorFromData, PermanentError, TransientError } from "../errors.ts";
+import { meter } from "../metrics_meter.ts";
 import type { AnswerHeader, RequestHeader } from "./convert_child.ts";
 import { type Frame, frameHead, readFrames } from "./frames.ts";
 import { residentBytes } from "./resident.ts";
@@ -176,8 +177,10 @@ class Child {
         { cause: error },
       );
     }
+    meter.count("sluice_convert_children_started_total", 1);
     void this.process.exited.then(() => {
       this.alive = false;
+      meter.count("sluice_convert_children_ended_total", 1, this.ended ?? "crash");
     });
     try {
       setPriority(this.process.pid, NICE);

@@ -2,6 +2,7 @@
 import type { Config } from "../config.ts";
 import type { DatabaseTarget } from "../db/connect.ts";
 import type { ErrorData } from "../errors.ts";
+import type { Counts } from "../metrics_meter.ts";
 
 export interface StartMessage {
   kind: "start";
@@ -17,11 +18,15 @@ export interface StartMessage {
   fileCatalogRoots: string[];
 }
 
-export type ToThread = StartMessage | { kind: "stop" };
+export type ToThread =
+  | StartMessage
+  | { kind: "stop" }
+  /** The configuration was read again. */
+  | { kind: "reload"; config: Config };
 
 export type FromThread =
   | { kind: "ready" }
-  /** Sent every second: the event loop is alive. */
-  | { kind: "beat"; running: number }
+  /** Sent every second: the event loop is alive, and what it has counted since. */
+  | { kind: "beat"; running: number; counts?: Counts | undefined }
   | { kind: "stopped" }
   | { kind: "fatal"; error: ErrorData };

@@ -3,8 +3,10 @@
  * been silent for longer than any item may take. Threads are long-lived; none is terminated while it loads (Bun crashed
  * on that before 1.4.1, oven-sh/bun#41022).
  */
+import type { Config } from "../config.ts";
 import { errorFromData } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { meter } from "../metrics_meter.ts";
 import type { FromThread, StartMessage, ToThread } from "./message.ts";
 
 /** A replaced thread starts after so long, so that a thread that dies at once does not spin. */
@@ -22,6 +24,8 @@ interface Thread {
   worker: Worker;
   ready: boolean;
   lastBeat: number;
+  /** Items under way. */
+  running: number;
   stopped: Promise<void>;
   resolveStopped: () => void;
 }
@@ -33,6 +37,7 @@ export class WorkerPool {
   private started = false;
   private watchdog: ReturnType<typeof setInterval> | null = null;
   private starts = 0;
+  private lastBeat = Date.now();
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -51,11 +56,16 @@ export class WorkerPool {
     const name = `${process.pid}.${index}.${Date.now().toString(36)}.${this.starts++}`;
     const worker = spawn();
     const { promise: stopped, resolve: resolveStopped } = Promise.withResolvers<void>();
-    const thread: Thread = { worker, ready: false, lastBeat: Date.now(), stopped, resolveStopped };
+    const thread: Thread = { worker, ready: false, lastBeat: Date.now(), running: 0, stopped, resolveStopped };
     this.threads.set(index, thread);
     return new Promise((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
-        thread.lastBeat = Date.now();
+        this.lastBeat = thread.lastBeat = Date.now();
+        if (data.kind === "beat") {
+          thread.running = data.running;
+          meter.absorb(data.counts);
+          this.measure();
+        }
         if (data.kind === "ready") {
           thread.ready = true;
           resolve();
@@ -84,6 +94,8 @@ export class WorkerPool {
     // A thread that never came up in the first place fails the start of the pool; a replacement is tried again and again.
     if (this.stopping || !(thread.ready || this.started)) return;
     this.options.log.error({ thread: index, why }, "worker thread died; replacing it");
+    meter.count("sluice_worker_threads_replaced_total", 1);
+    this.measure();
     setTimeout(() => {
       if (!this.stopping) this.startThread(index).catch(() => {});
     }, RESPAWN_MS);
@@ -95,6 +107,25 @@ export class WorkerPool {
       thread.worker.terminate();
       this.died(index, thread, `silent for more than ${silenceMax / 1000} s`);
     }
+  }
+
+  /** Milliseconds since any thread was heard of. */
+  get silentMs(): number {
+    return Date.now() - this.lastBeat;
+  }
+
+  /** Threads that start from now on get it by themselves: it is the object that they are started with. */
+  reload(config: Config): void {
+    for (const { worker } of this.threads.values()) worker.postMessage({ kind: "reload", config } satisfies ToThread);
+  }
+
+  private measure(): void {
+    const ready = [...this.threads.values()].filter((thread) => thread.ready);
+    meter.set("sluice_worker_threads", ready.length);
+    meter.set(
+      "sluice_items_running",
+      ready.reduce((sum, thread) => sum + thread.running, 0),
+    );
   }
 
   /** Drains all threads within their budget; ends those that do not answer. */
