@@ -19,3 +19,12 @@ export function fusedTable(parts: { lexical: boolean; semantic: boolean }, embed
       FROM lexical l FULL JOIN semantic s USING (chunk_id)
     )`;
 }
+
+/** What the two rankings add to the score of a hit of a hybrid search, as `fusedTable` computes it. */
+export function contributions(
+  hit: { lexical_rank: number | null; vector_rank: number | null },
+  embedderIsSemantic: boolean,
+): { words: number; vectors: number } {
+  const part = (rank: number | null) => (rank === null ? 0 : 1 / (RANK_CONSTANT + rank));
+  return { words: part(hit.lexical_rank), vectors: (embedderIsSemantic ? 1 : HASH_WEIGHT) * part(hit.vector_rank) };
+}

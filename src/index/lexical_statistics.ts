@@ -11,9 +11,6 @@ const SAMPLED_CHUNKS = 20_000;
 const RECORDED_FROM = 4;
 /** Statistics are taken anew when a configuration's chunks have changed by this share. */
 const STALE_SHARE = 0.2;
-/** The planner is told from so many chunks on, when they have changed by this share. */
-const PLANNED_FROM = 100;
-const PLANNED_SHARE = 0.5;
 
 /** Takes the statistics of one tenant anew; a few seconds for a large one. */
 export async function refreshLexicalStatistics(sql: Sql, tenantId: string): Promise<void> {
@@ -42,25 +39,8 @@ async function refreshConfig(sql: Sql, tenantId: string, config: string, chunks:
   });
 }
 
-/**
- * Tells the planner of a table that has grown or shrunk much, without waiting for autovacuum, which the embedded database
- * does not have. Cheap to call: it compares two numbers unless there is something to do.
- * @returns whether it analysed
- */
-export async function ensurePlannerStatistics(sql: Sql): Promise<boolean> {
-  const [rows] = await sql<{ planned: number; actual: number }[]>`
-    SELECT (SELECT reltuples FROM pg_class WHERE oid = 'chunk_fts'::regclass)::float8 AS planned,
-      (SELECT coalesce(sum(chunk_count), 0) FROM documents)::float8 AS actual`;
-  const { planned = 0, actual = 0 } = rows ?? {};
-  if (actual < PLANNED_FROM || Math.abs(actual - planned) <= PLANNED_SHARE * planned) return false;
-  // One by one, so that no table's lock is held for the others.
-  for (const table of ["documents", "chunks", "chunk_fts", "chunk_vectors"]) await sql.unsafe(`ANALYZE ${table}`);
-  return true;
-}
-
 /** Takes the statistics of every tenant that has outgrown counting or changed much since the last time. */
 export async function ensureLexicalStatistics(sql: Sql): Promise<string[]> {
-  await ensurePlannerStatistics(sql);
   const due = await sql<{ tenant_id: string }[]>`
     WITH now_has AS (
       SELECT tenant_id, sum(chunk_count)::float8 AS chunks FROM documents GROUP BY tenant_id HAVING sum(chunk_count) > ${COUNTED_CHUNKS}

@@ -29,7 +29,7 @@ interface Prepared {
   text: FtsText;
 }
 
-/** Inserts the rows, or replaces them where the chunk already has one (another language or title). */
+/** Inserts rows of chunks that have none. */
 export async function insertFts(tx: Sql | TransactionSql, rows: FtsRow[]): Promise<void> {
   for (const [wanted, group] of Map.groupBy(rows, (row) => row.ftsConfig)) {
     const config = await usableConfig(tx, wanted);
@@ -46,10 +46,13 @@ export async function insertFts(tx: Sql | TransactionSql, rows: FtsRow[]): Promi
         ${group.map((row) => row.tenantId)}::uuid[], ${group.map((row) => row.chunkId)}::uuid[],
         (string_to_array(${joinTexts(prepared.map((row) => tsvectorText(row, lexemes)))}, E'\\x1f'))[2:]::tsvector[],
         ${prepared.map((row) => row.text.count)}::int[]
-      ) AS given (tenant_id, chunk_id, tsv, word_count)
-      ON CONFLICT (tenant_id, chunk_id) DO UPDATE
-        SET fts_config = excluded.fts_config, tsv = excluded.tsv, word_count = excluded.word_count`;
+      ) AS given (tenant_id, chunk_id, tsv, word_count)`;
   }
+}
+
+/** Makes room for other rows of chunks that stay: their language changed. */
+export async function deleteFts(tx: Sql | TransactionSql, tenantId: string, chunkIds: string[]): Promise<void> {
+  await tx`DELETE FROM chunk_fts WHERE tenant_id = ${tenantId} AND chunk_id = ANY (${chunkIds}::uuid[])`;
 }
 
 /** Reads rows; chunks of one document share their title and often their path. */

@@ -2,7 +2,7 @@
  * Writes the vectors of chunks: one statement for any number of them. Chunks that vanished since they were read (a newer
  * version was swapped in while the endpoint answered) are passed over, and so are vectors that are there already.
  */
-import type { Sql, TransactionSql } from "postgres";
+import type { PendingQuery, Row, Sql } from "postgres";
 
 export interface VectorRow {
   tenantId: string;
@@ -19,36 +19,39 @@ const ROWS_PER_STATEMENT = 1_000;
  * @param dim components of every vector
  * @returns how many rows were written
  */
-export async function insertVectors(
-  sql: Sql | TransactionSql,
-  rows: VectorRow[],
-  model: string,
-  dim: number,
-): Promise<number> {
+export async function insertVectors(sql: Sql, rows: VectorRow[], model: string, dim: number): Promise<number> {
   let written = 0;
   for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
     const part = rows.slice(start, start + ROWS_PER_STATEMENT);
     // One joined text: the driver would look through every character of an array's elements for quotes.
     const unit = part.every((row) => isUnit(row.vector));
     const texts = part.map((row) => vectorText(row.vector, unit)).join(";");
-    // FOR KEY SHARE holds the chunk until the vector refers to it.
-    const result = await sql`
+    const insert = (suffix: PendingQuery<Row[]>) => sql`
       INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, text_sha256, embedding)
       SELECT given.tenant_id, given.chunk_id, ${model}, ${dim}, decode(given.text_sha256, 'hex'),
         ${unit ? sql`l2_normalize(given.embedding)` : sql`given.embedding`}
       FROM unnest(
         ${part.map((row) => row.tenantId)}::uuid[], ${part.map((row) => row.chunkId)}::uuid[],
         ${part.map((row) => row.textSha256)}::text[], string_to_array(${texts}, ';')::vector[]
-      ) AS given (tenant_id, chunk_id, text_sha256, embedding)
-      -- LATERAL: by key, whatever the planner believes of a table that has just been filled.
-      CROSS JOIN LATERAL (
-        SELECT FROM chunks WHERE chunks.tenant_id = given.tenant_id AND chunks.chunk_id = given.chunk_id FOR KEY SHARE
-      ) AS present
-      ON CONFLICT (tenant_id, chunk_id, embedding_model) DO NOTHING`;
+      ) AS given (tenant_id, chunk_id, text_sha256, embedding) ${suffix}`;
+    // As a rule all chunks are there and none has a vector. Looking first would double the cost of a row.
+    const result = await insert(sql``).catch((error: { code?: string }) => {
+      if (error.code !== UNIQUE_VIOLATION && error.code !== FOREIGN_KEY_VIOLATION) throw error;
+      // LATERAL: by key, whatever the planner believes of a table that has just been filled.
+      // FOR KEY SHARE holds the chunk until the vector refers to it.
+      return insert(sql`
+        CROSS JOIN LATERAL (
+          SELECT FROM chunks WHERE chunks.tenant_id = given.tenant_id AND chunks.chunk_id = given.chunk_id FOR KEY SHARE
+        ) AS present
+        ON CONFLICT (tenant_id, chunk_id, embedding_model) DO NOTHING`);
+    });
     written += result.count;
   }
   return written;
 }
+
+const UNIQUE_VIOLATION = "23505";
+const FOREIGN_KEY_VIOLATION = "23503";
 
 /** Significant digits of the largest component. */
 const DIGITS = 5;

@@ -23,10 +23,8 @@ export function registryOf(
   return createRegistry({
     fileCatalogRoots,
     objects,
-    confluence: {
-      rateLimits: sql && sharedRateLimits(sql),
-      allowPrivateNetwork: config.confluence.allowPrivateNetwork,
-    },
+    allowPrivateNetwork: config.confluence.allowPrivateNetwork,
+    confluence: { rateLimits: sql && sharedRateLimits(sql) },
     s3: config.s3Source,
     reservedBuckets: config.objects.kind === "s3" ? [config.objects.bucketRaw, config.objects.bucketMarkdown] : [],
   });

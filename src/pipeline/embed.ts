@@ -6,8 +6,10 @@ import type { Sql } from "postgres";
 import type { Warning } from "../convert/converted.ts";
 import type { Embedder, EmbedResult } from "../embed/provider.ts";
 import { SluiceError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
 import { insertVectors, type VectorRow } from "../index/write_vectors.ts";
 import type { Log } from "../log.ts";
+import { meter, timedStatement } from "../metrics_meter.ts";
 import { noteVectors } from "../store/pending_vectors.ts";
 import type { PreparedChunk } from "../store/prepared.ts";
 
@@ -15,6 +17,7 @@ import type { PreparedChunk } from "../store/prepared.ts";
 export interface Embeddable {
   tenantId: string;
   documentId: string;
+  versionId: string;
   chunks: Pick<PreparedChunk, "chunkId" | "embeddingText" | "textSha256">[];
 }
 
@@ -50,6 +53,7 @@ export async function embedDocuments(
   const signal = AbortSignal.any([...new Set(requests.map((request) => request.signal))]);
   const results = await embedDistinct(inputs, embedder, signal, log);
 
+  await failpoint("during_embed");
   const tenantId = requests[0]!.document.tenantId;
   const rows: VectorRow[] = [];
   for (const [i, input] of inputs.entries()) {
@@ -57,8 +61,11 @@ export async function embedDocuments(
     if (result && "vector" in result)
       rows.push({ tenantId, chunkId: input.chunkId, textSha256: input.textSha256, vector: result.vector });
   }
-  if (rows.length > 0) await insertVectors(sql, rows, embedder.model, rows[0]!.vector.length);
+  if (rows.length > 0)
+    await timedStatement("insert_vectors", insertVectors(sql, rows, embedder.model, rows[0]!.vector.length));
+  meter.count("sluice_vectors_total", rows.length, "embedded");
 
+  await failpoint("after_embed");
   let start = 0;
   const outcomes = requests.map((request) => {
     const end = start + request.chunkIds.length;
@@ -69,7 +76,11 @@ export async function embedDocuments(
   await noteVectors(
     sql,
     tenantId,
-    requests.map((request, i) => ({ documentId: request.document.documentId, pending: outcomes[i]!.pending })),
+    requests.map(({ document: { documentId, versionId } }, i) => ({
+      documentId,
+      versionId,
+      pending: outcomes[i]!.pending,
+    })),
   );
   return outcomes;
 }
@@ -125,5 +136,6 @@ function outcomeOf(inputs: Input[], results: (EmbedResult | undefined)[]): Embed
         message: `chunk ${chunkId} was refused by the embedding model: ${result.error.message}`,
       });
   }
+  meter.count("sluice_vectors_total", outcome.warnings.length, "refused");
   return outcome;
 }

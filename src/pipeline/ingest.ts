@@ -5,6 +5,8 @@
  * and keys. Stages that talk to Postgres gather items of the whole thread into batches.
  */
 import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { failpoint } from "../failpoint.ts";
+import { meter } from "../metrics_meter.ts";
 import type { ClaimedItem } from "../queue/claim_items.ts";
 import type { Settlement } from "../queue/settle.ts";
 import type { CurrentClaim } from "../store/confirm_current.ts";
@@ -35,8 +37,10 @@ export async function ingestItem(
   const clock = stopwatch();
   const claim = { itemId: item.itemId, runLease: item.runLease };
 
+  await failpoint("after_claim");
   const fetched = await clock.time("fetch", fetchSource(item, context, signal));
   progress.fetched = true;
+  await failpoint("after_fetch");
   if (isUnchanged(item, fetched) && (await context.confirm.add(confirmationOf(item, fetched))))
     return { ...claim, outcome: "unchanged", fetched: true };
 
@@ -48,6 +52,7 @@ export async function ingestItem(
   const rawUri =
     fetched.rawUri ??
     (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
+  await failpoint("after_put_raw");
   const converted = await clock.time(
     "convert",
     context.convert(
@@ -55,11 +60,13 @@ export async function ingestItem(
       signal,
     ),
   );
+  await failpoint("after_convert");
   const markdown = encoder.encode(converted.markdown);
   const { uri: markdownUri } = await clock.time(
     "put_markdown",
     objects.putNew("markdown", markdownKey(at), markdown, MARKDOWN_TYPE),
   );
+  await failpoint("after_put_markdown");
   const uris = { rawUri, markdownUri, manifestUri: objects.uriOf("markdown", manifestKey(at)) };
   const document = clock.timeSync("chunk", () =>
     prepareDocument(
@@ -69,10 +76,15 @@ export async function ingestItem(
   );
   // Before the swap: whatever happens from there on, no row names an object that is not there.
   const manifest = manifestOf(document, converted, embedder, clock.timings);
-  await objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE);
+  await clock.time(
+    "put_manifest",
+    objects.putNew("markdown", manifestKey(at), encoder.encode(JSON.stringify(manifest, null, 2)), JSON_TYPE),
+  );
+  await failpoint("before_swap");
   signal.throwIfAborted();
 
   const swapped = await clock.time("swap_in", context.swap.add(document));
+  await failpoint("after_swap");
   if (swapped.state === "lost") return { ...claim, outcome: "release" };
   const embedded = await clock.time(
     "embed",
@@ -114,7 +126,9 @@ const confirmationOf = (item: ClaimedItem, fetched: FetchedSource): CurrentClaim
 function stopwatch() {
   const timings: StageTimings = {};
   const note = (stage: string, startedAt: number) => {
-    timings[stage] = Math.round((performance.now() - startedAt) * 10) / 10;
+    const ms = performance.now() - startedAt;
+    timings[stage] = Math.round(ms * 10) / 10;
+    meter.observe("sluice_stage_duration_seconds", ms / 1000, stage);
   };
   return {
     /** Milliseconds a stage took, waiting for its batch included. */

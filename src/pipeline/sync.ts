@@ -6,6 +6,8 @@ import type { Sql } from "postgres";
 import type { Descriptor, DescriptorPage, Listing } from "../connector/connector.ts";
 import { guessLane } from "../convert/sniff.ts";
 import { messageOf, PermanentError, SluiceError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
+import { timedStatement } from "../metrics_meter.ts";
 import type { ClaimedJob, ListingResult } from "../queue/claim_job.ts";
 import { restartListing } from "../queue/claim_job.ts";
 import { enqueueItems, type NewItem } from "../queue/enqueue.ts";
@@ -138,6 +140,7 @@ async function listConnection(
   if (outcome.listingComplete) {
     const scope = { tenantId, connectionId, sourceTypes };
     await confirmMissing(run, listing, scope, signal);
+    await failpoint("before_tombstones");
     const tombstones = await applyTombstones(sql, scope, [...run.seen], job.payload.confirm_deletions);
     Object.assign(summary, describeTombstones(tombstones));
   } else {
@@ -256,7 +259,8 @@ async function diff(run: ListingRun, listed: Listed[]): Promise<{ changed: Liste
 
 async function enqueue({ job, sql }: ListingRun, items: NewItem[], unchanged: number): Promise<number> {
   if (items.length === 0 && unchanged === 0) return 0;
-  const inserted = await enqueueItems(sql, job, items, unchanged);
+  const inserted = await timedStatement("enqueue_items", enqueueItems(sql, job, items, unchanged));
+  await failpoint("after_enqueue_page");
   if (inserted === null) throw new ListingInterrupted("the job's lease is gone or the job was canceled");
   return inserted;
 }

@@ -69,11 +69,14 @@ export async function claimItems(sql: Sql, request: ClaimRequest): Promise<Claim
         AND i.item_status = 'queued' AND i.available_at <= now())
       ORDER BY a.tenant_served_at, a.last_served_at, a.job_id LIMIT 1
     ), ready AS (
-      SELECT i.tenant_id, i.job_id, i.item_id FROM ingest_items i, job
-      WHERE i.job_id = job.job_id AND i.tenant_id = job.tenant_id AND i.lane = ${request.lane}
-        AND i.item_status = 'queued' AND i.available_at <= now()
-      ORDER BY i.available_at, i.item_id LIMIT ${request.limit}
-      FOR UPDATE OF i SKIP LOCKED
+      -- LATERAL: Postgres does not know that there is one job, and would sort all that is queued at every claim.
+      SELECT first.* FROM job CROSS JOIN LATERAL (
+        SELECT i.tenant_id, i.job_id, i.item_id FROM ingest_items i
+        WHERE i.job_id = job.job_id AND i.tenant_id = job.tenant_id AND i.lane = ${request.lane}
+          AND i.item_status = 'queued' AND i.available_at <= now()
+        ORDER BY i.available_at, i.item_id LIMIT ${request.limit}
+        FOR UPDATE OF i SKIP LOCKED
+      ) AS first
     ), served AS (
       UPDATE ingest_jobs j SET last_served_at = clock_timestamp() FROM job
       WHERE j.tenant_id = job.tenant_id AND j.job_id = job.job_id AND EXISTS (SELECT 1 FROM ready)

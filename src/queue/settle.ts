@@ -4,6 +4,7 @@
  */
 import type { Sql } from "postgres";
 import type { Warning } from "../convert/converted.ts";
+import { meter } from "../metrics_meter.ts";
 
 /** How an item ended. `retry` and `release` put it back; the others close it. */
 export interface Settlement {
@@ -94,5 +95,13 @@ export async function settleItems(
       vectors_pending = j.vectors_pending + c.vectors_pending, links = j.links + c.links
     FROM counts c WHERE j.tenant_id = ${job.tenantId} AND j.job_id = ${job.jobId}
     RETURNING c.settled::integer AS settled, j.items_open::integer AS items_open`;
+  if (row?.settled === s.length) for (const settlement of s) measure(settlement);
+  else meter.count("sluice_items_settled_total", row?.settled ?? 0, "unknown", "");
   return { settled: row?.settled ?? 0, itemsOpen: row?.items_open ?? 0 };
+}
+
+function measure({ outcome, errorCode, chunks, vectorsReused }: Settlement): void {
+  meter.count("sluice_items_settled_total", 1, outcome, errorCode ?? "");
+  meter.count("sluice_chunks_total", chunks ?? 0);
+  meter.count("sluice_vectors_total", vectorsReused ?? 0, "reused");
 }

@@ -11,18 +11,30 @@ const NOTIFY_INTERVAL_MS = 50;
 export class Wake {
   private readonly channel = new BroadcastChannel(CHANNEL);
   private listeners = new Set<() => void>();
+  private hintCount = 0;
+  private ringCount = 0;
   private lastNotify = 0;
 
   /** `notify`: the database to tell other processes through; null in embedded mode, where there are none. */
   constructor(private readonly notify: Sql | null) {
-    this.channel.onmessage = () => this.fire();
+    this.channel.onmessage = () => this.rung();
     // A hint must not keep a process alive.
     (this.channel as unknown as { unref?: () => void }).unref?.();
   }
 
+  /** Hints so far; for `wait`, so that none is lost that comes while the queue is being asked. */
+  get hints(): number {
+    return this.hintCount;
+  }
+
+  /** How often it was said that there is something to claim. */
+  get rings(): number {
+    return this.ringCount;
+  }
+
   /** There is something to claim. Never throws and never waits. */
   ring(): void {
-    this.fire();
+    this.rung();
     this.channel.postMessage(0);
     const now = performance.now();
     if (!this.notify || now - this.lastNotify < NOTIFY_INTERVAL_MS) return;
@@ -38,13 +50,14 @@ export class Wake {
   /** Hints of other processes; one listening connection for the whole process is enough. */
   async listen(sql: Sql): Promise<void> {
     await sql.listen(CHANNEL, () => {
-      this.fire();
+      this.rung();
       this.channel.postMessage(0);
     });
   }
 
-  /** Resolves at the next hint or after `ms`. */
-  wait(ms: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves at the next hint or after `ms`; at once if there was one since `hints` was `seen`. */
+  wait(ms: number, signal?: AbortSignal, seen = this.hintCount): Promise<void> {
+    if (seen !== this.hintCount) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -59,7 +72,13 @@ export class Wake {
     });
   }
 
+  private rung(): void {
+    this.ringCount++;
+    this.fire();
+  }
+
   private fire(): void {
+    this.hintCount++;
     for (const listener of [...this.listeners]) listener();
   }
 

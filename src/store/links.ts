@@ -2,7 +2,7 @@
  * Links of documents: every link found, and the resolved document-to-document edges. Target ids derive from the target's
  * name, so a link knows its target before that arrives; when it does arrive, the links that wait for it become edges.
  */
-import type { TransactionSql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 import type { PreparedDocument } from "./prepared.ts";
 
 /** A name of a document that links may use, as an id. */
@@ -11,13 +11,11 @@ interface Alias {
   documentId: string;
 }
 
-/** `created`: ids of documents that did not exist before this transaction. */
-export async function replaceLinks(
-  tx: TransactionSql,
-  tenantId: string,
-  documents: PreparedDocument[],
-  created: string[],
-): Promise<void> {
+/**
+ * Links of these documents and the edges to targets that exist. Links of others that were waiting for these documents
+ * are for `resolveWaitingLinks`, when this transaction is over.
+ */
+export async function replaceLinks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
   const ids = documents.map((d) => d.documentId);
   const l = documents.flatMap((d) => d.links.map((link, ordinal) => ({ ...link, documentId: d.documentId, ordinal })));
   const aliases = documents.flatMap((d) => d.aliasIds.map((aliasId) => ({ aliasId, documentId: d.documentId })));
@@ -37,8 +35,6 @@ export async function replaceLinks(
         AS n (document_id, ordinal, link_type, href, link_text, anchor, targets)`,
       resolveLinksFrom(tx, tenantId, documents),
     );
-  if (created.length > 0) statements.push(resolveLinksTo(tx, tenantId, created));
-  if (aliases.length > 0) statements.push(resolveLinksToAliases(tx, tenantId, aliases));
   await Promise.all(statements);
 }
 
@@ -49,11 +45,15 @@ export async function replaceLinks(
 function resolveLinksFrom(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): PromiseLike<unknown> {
   const targets = [...new Set(documents.flatMap((d) => d.links.flatMap((link) => link.targetDocumentIds ?? [])))];
   return tx`
-    WITH found AS MATERIALIZED (
-      SELECT alias_id AS target, document_id, 0 AS preference FROM document_aliases
-      WHERE tenant_id = ${tenantId} AND alias_id = ANY (${targets}::uuid[])
-      UNION ALL
-      SELECT document_id, document_id, 1 FROM documents WHERE tenant_id = ${tenantId} AND document_id = ANY (${targets}::uuid[])
+    WITH named AS MATERIALIZED (
+      SELECT a.alias_id AS target, d.document_id FROM document_aliases a JOIN documents d USING (tenant_id, document_id)
+      WHERE a.tenant_id = ${tenantId} AND a.alias_id = ANY (${targets}::uuid[]) FOR KEY SHARE OF d SKIP LOCKED
+    ), existing AS MATERIALIZED (
+      -- Held until the edge refers to it; what is locked is being deleted.
+      SELECT document_id FROM documents
+      WHERE tenant_id = ${tenantId} AND document_id = ANY (${targets}::uuid[]) FOR KEY SHARE SKIP LOCKED
+    ), found AS (
+      SELECT target, document_id, 0 AS preference FROM named UNION ALL SELECT document_id, document_id, 1 FROM existing
     )
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
     SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, found.document_id, l.link_type, l.anchor
@@ -65,14 +65,46 @@ function resolveLinksFrom(tx: TransactionSql, tenantId: string, documents: Prepa
     ON CONFLICT DO NOTHING`;
 }
 
-/** Edges of links, anywhere in the tenant, that were waiting for these new documents. */
-function resolveLinksTo(tx: TransactionSql, tenantId: string, documentIds: string[]): PromiseLike<unknown> {
-  return tx`
+/**
+ * Edges that are missing of links in these documents and, anywhere in the tenant, of links to them. After their swap has
+ * committed: of two documents that were swapped in at once neither saw the other, and whoever comes here last sees both.
+ * Waits for nobody: a row that is locked is being replaced or deleted, and whoever does that comes here as well.
+ */
+export async function resolveWaitingLinks(sql: Sql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+  const ids = documents.map((d) => d.documentId);
+  const names = [...ids, ...documents.flatMap((d) => d.aliasIds)];
+  await sql`
+    WITH own AS MATERIALIZED (
+      SELECT l.* FROM document_links l
+      WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${ids}::uuid[]) AND l.target_document_ids IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM cross_links x
+          WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id AND x.link_ordinal = l.ordinal)
+      FOR KEY SHARE OF l SKIP LOCKED
+    ), others AS MATERIALIZED (
+      -- Name by name: for all at once (&&) the planner expects so many links that it would rather read the whole table.
+      SELECT l.* FROM unnest(${names}::uuid[]) AS wanted (name) CROSS JOIN LATERAL (
+        SELECT l.* FROM document_links l
+        WHERE l.target_document_ids @> ARRAY[wanted.name] AND l.target_document_ids IS NOT NULL
+          AND l.tenant_id = ${tenantId} AND l.document_id <> ALL (${ids}::uuid[])
+          AND NOT EXISTS (SELECT 1 FROM cross_links x
+            WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id AND x.link_ordinal = l.ordinal)
+        FOR KEY SHARE OF l SKIP LOCKED
+      ) AS l
+    )
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, t.document_id, l.link_type, l.anchor
-    FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-    WHERE l.tenant_id = ${tenantId} AND l.target_document_ids IS NOT NULL AND l.target_document_ids && ${documentIds}::uuid[]
-      AND t.document_id = ANY (${documentIds}::uuid[])
+    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, coalesce(named.document_id, d.document_id),
+      l.link_type, l.anchor
+    FROM (SELECT * FROM own UNION ALL SELECT * FROM others) l
+    CROSS JOIN LATERAL unnest(l.target_document_ids) WITH ORDINALITY AS t (name, rank)
+    -- LATERAL: by key, whatever the planner believes of tables that have just been filled.
+    LEFT JOIN LATERAL (
+      SELECT d.document_id FROM document_aliases a JOIN documents d USING (tenant_id, document_id)
+      WHERE a.tenant_id = l.tenant_id AND a.alias_id = t.name FOR KEY SHARE OF d SKIP LOCKED
+    ) named ON true
+    LEFT JOIN LATERAL (
+      SELECT document_id FROM documents WHERE tenant_id = l.tenant_id AND document_id = t.name FOR KEY SHARE SKIP LOCKED
+    ) d ON true
+    WHERE coalesce(named.document_id, d.document_id) IS NOT NULL
     ORDER BY l.document_id, l.ordinal, t.rank
     ON CONFLICT DO NOTHING`;
 }
@@ -85,18 +117,4 @@ function upsertAliases(tx: TransactionSql, tenantId: string, aliases: Alias[]): 
     FROM unnest(${aliases.map((a) => a.aliasId)}::uuid[], ${aliases.map((a) => a.documentId)}::uuid[]) AS n (alias_id, document_id)
     ORDER BY n.alias_id
     ON CONFLICT (tenant_id, alias_id) DO UPDATE SET document_id = excluded.document_id WHERE old.document_id <> excluded.document_id`;
-}
-
-/** Edges of links, anywhere in the tenant, that were waiting for one of these names. */
-function resolveLinksToAliases(tx: TransactionSql, tenantId: string, aliases: Alias[]): PromiseLike<unknown> {
-  const ids = aliases.map((alias) => alias.aliasId);
-  return tx`
-    INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, a.document_id, l.link_type, l.anchor
-    FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-    JOIN document_aliases a ON a.tenant_id = l.tenant_id AND a.alias_id = t.document_id
-    WHERE l.tenant_id = ${tenantId} AND l.target_document_ids IS NOT NULL AND l.target_document_ids && ${ids}::uuid[]
-      AND t.document_id = ANY (${ids}::uuid[])
-    ORDER BY l.document_id, l.ordinal, t.rank
-    ON CONFLICT DO NOTHING`;
 }

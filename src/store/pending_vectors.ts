@@ -8,16 +8,22 @@ import type { Sql } from "postgres";
 /** After a failed try the document waits so long; the background embedder backs off further by itself. */
 const RETRY_SECONDS = 5;
 
-/** Notes how many chunks of each document still lack a vector. */
+/**
+ * Notes how many chunks of each document still lack a vector. Of a document that another version has replaced meanwhile
+ * nothing is known: the chunks of that version wait for vectors of their own.
+ */
 export async function noteVectors(
   sql: Sql,
   tenantId: string,
-  documents: { documentId: string; pending: number }[],
+  documents: { documentId: string; versionId: string; pending: number }[],
 ): Promise<void> {
+  const ids = documents.map((d) => d.documentId);
   await sql`
     UPDATE documents d SET vectors_pending = n.pending, embed_after = now() + make_interval(secs => ${RETRY_SECONDS})
-    FROM unnest(${documents.map((d) => d.documentId)}::uuid[], ${documents.map((d) => d.pending)}::integer[]) AS n (document_id, pending)
-    WHERE d.tenant_id = ${tenantId} AND d.document_id = n.document_id AND (d.vectors_pending <> n.pending OR n.pending > 0)`;
+    FROM unnest(${ids}::uuid[], ${documents.map((d) => d.versionId)}::uuid[], ${documents.map((d) => d.pending)}::integer[])
+      AS n (document_id, version_id, pending)
+    WHERE d.tenant_id = ${tenantId} AND d.document_id = ANY (${ids}::uuid[]) AND d.document_id = n.document_id
+      AND d.source_version_id = n.version_id AND (d.vectors_pending <> n.pending OR n.pending > 0)`;
 }
 
 /** Takes what was embedded meanwhile (or purged) off the items and jobs that waited for it. Returns how many items. */
@@ -42,6 +48,7 @@ export async function reconcileWaitingItems(sql: Sql): Promise<number> {
 export interface PendingDocument {
   tenantId: string;
   documentId: string;
+  versionId: string;
   chunks: { chunkId: string; embeddingText: string; textSha256: string }[];
 }
 
@@ -50,23 +57,26 @@ export async function claimPendingDocuments(
   sql: Sql,
   options: { model: string; limit: number; leaseSeconds: number },
 ): Promise<PendingDocument[]> {
-  const rows = await sql<{ tenant_id: string; document_id: string; chunk_ids: string[]; texts: string[] }[]>`
+  const rows = await sql<
+    { tenant_id: string; document_id: string; source_version_id: string; chunk_ids: string[]; texts: string[] }[]
+  >`
     WITH due AS (
       SELECT tenant_id, document_id FROM documents WHERE vectors_pending > 0 AND embed_after <= now()
       ORDER BY embed_after LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     ), taken AS (
       UPDATE documents d SET embed_after = now() + make_interval(secs => ${options.leaseSeconds}) FROM due
-      WHERE d.tenant_id = due.tenant_id AND d.document_id = due.document_id RETURNING d.tenant_id, d.document_id
+      WHERE d.tenant_id = due.tenant_id AND d.document_id = due.document_id RETURNING d.tenant_id, d.document_id, d.source_version_id
     )
-    SELECT t.tenant_id, t.document_id,
+    SELECT t.tenant_id, t.document_id, t.source_version_id,
       coalesce(array_agg(c.chunk_id::text ORDER BY c.ordinal) FILTER (WHERE c.chunk_id IS NOT NULL), '{}') AS chunk_ids,
       coalesce(array_agg('[H] ' || c.chunk_path || E'\n' || c.chunk_text ORDER BY c.ordinal) FILTER (WHERE c.chunk_id IS NOT NULL), '{}') AS texts
     FROM taken t LEFT JOIN chunks c ON c.tenant_id = t.tenant_id AND c.document_id = t.document_id
       AND NOT EXISTS (SELECT 1 FROM chunk_vectors v WHERE v.tenant_id = c.tenant_id AND v.chunk_id = c.chunk_id AND v.embedding_model = ${options.model})
-    GROUP BY t.tenant_id, t.document_id`;
+    GROUP BY t.tenant_id, t.document_id, t.source_version_id`;
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     documentId: row.document_id,
+    versionId: row.source_version_id,
     chunks: row.chunk_ids.map((chunkId, i) => ({
       chunkId,
       embeddingText: row.texts[i]!,

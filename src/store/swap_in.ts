@@ -6,9 +6,10 @@
  */
 import type { Sql, TransactionSql } from "postgres";
 import { joinTexts } from "../db/text_array.ts";
-import { insertFts } from "../index/write_fts.ts";
+import { failpoint } from "../failpoint.ts";
+import { deleteFts, insertFts } from "../index/write_fts.ts";
 import { replaceDependencies } from "./dependencies.ts";
-import { replaceLinks } from "./links.ts";
+import { replaceLinks, resolveWaitingLinks } from "./links.ts";
 import type { PreparedChunk, PreparedDocument, SwapResult } from "./prepared.ts";
 
 /** How long a swapped document waits before the background embedder may take it, while its own item embeds it. */
@@ -16,8 +17,8 @@ const EMBED_GRACE_SECONDS = 120;
 
 /** `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model. */
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
-  return sql.begin(async (tx) => {
-    const tenantId = documents[0]!.tenantId;
+  const tenantId = documents[0]!.tenantId;
+  const results = await sql.begin(async (tx) => {
     const [held, newest, indexedAs] = await Promise.all([
       lockClaims(tx, tenantId, documents),
       upsertSources(tx, tenantId, documents),
@@ -35,11 +36,15 @@ export async function swapIn(sql: Sql, documents: PreparedDocument[], model: str
       current.length > 0
         ? await replaceDocuments(tx, tenantId, current, model, indexedAs)
         : new Map<string, string[]>();
+    await failpoint("during_swap");
     return documents.map((d, i) => ({
       state: states[i]!,
       chunkIdsToEmbed: states[i] === "current" ? (toEmbed.get(d.documentId) ?? []) : [],
     }));
   });
+  const current = documents.filter((_, i) => results[i]!.state === "current");
+  if (current.length > 0) await resolveWaitingLinks(sql, tenantId, current);
+  return results;
 }
 
 /** Holds the claimed rows until commit: neither a rescue nor a cancel can take them away in between. */
@@ -107,7 +112,7 @@ async function replaceDocuments(
 ): Promise<Map<string, string[]>> {
   // One after the other: what is sent while Postgres is busy with the statement before piles up in the socket, and
   // costs more than the round trip that it saves.
-  const { created, existing } = await upsertDocuments(tx, tenantId, documents);
+  const existing = await upsertDocuments(tx, tenantId, documents);
   const inserted = await upsertChunks(tx, tenantId, documents);
   const fresh = documents.flatMap((d) =>
     d.chunks.filter((c) => inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })),
@@ -119,14 +124,22 @@ async function replaceDocuments(
     fresh.map(({ chunk }) => chunk),
     model,
   );
-  const toIndex = documents.flatMap((d) => {
-    // In another language all of it is stemmed anew.
-    const all = (indexedAs.get(d.documentId) ?? d.ftsConfig) !== d.ftsConfig;
-    return d.chunks.filter((c) => all || inserted.has(c.chunkId)).map((c) => ftsRow(d, c));
-  });
-  await insertFts(tx, toIndex);
+  // In another language all of it is stemmed anew.
+  const stemmedAnew = documents
+    .filter((d) => (indexedAs.get(d.documentId) ?? d.ftsConfig) !== d.ftsConfig)
+    .flatMap((d) => d.chunks.filter((c) => !inserted.has(c.chunkId)).map((chunk) => ({ document: d, chunk })));
+  if (stemmedAnew.length > 0)
+    await deleteFts(
+      tx,
+      tenantId,
+      stemmedAnew.map(({ chunk }) => chunk.chunkId),
+    );
+  await insertFts(
+    tx,
+    [...fresh, ...stemmedAnew].map(({ document, chunk }) => ftsRow(document, chunk)),
+  );
   await deleteVanishedChunks(tx, tenantId, documents);
-  await replaceLinks(tx, tenantId, documents, created);
+  await replaceLinks(tx, tenantId, documents);
   await replaceDependencies(tx, tenantId, documents);
   await rememberSynced(tx, tenantId, documents);
   const toEmbed = await findMissingVectors(
@@ -142,7 +155,7 @@ async function replaceDocuments(
         id,
         chunks.map(({ chunk }) => chunk.chunkId),
       );
-  await notePending(tx, tenantId, documents, toEmbed);
+  await notePending(tx, tenantId, documents, toEmbed, existing);
   return toEmbed;
 }
 
@@ -155,20 +168,17 @@ const ftsRow = (document: PreparedDocument, chunk: PreparedChunk) => ({
   chunkText: chunk.chunkText,
 });
 
-/**
- * `created`: documents that did not exist before, so that links which were waiting for them can be resolved.
- * `existing`: the others, and whether chunks of theirs were still waiting for vectors.
- */
+/** Those that existed before, and whether chunks of theirs were still waiting for vectors. */
 async function upsertDocuments(
   tx: TransactionSql,
   tenantId: string,
   d: PreparedDocument[],
-): Promise<{ created: string[]; existing: Map<string, boolean> }> {
+): Promise<Map<string, boolean>> {
   const rows = await tx<{ document_id: string; created: boolean; waiting: boolean }[]>`
     INSERT INTO documents AS doc (tenant_id, document_id, source_id, source_version_id, source_type, external_ref, connection_id, title, url,
-      language, fts_config, metadata, chunk_count, token_count, embed_after)
+      language, fts_config, metadata, chunk_count, token_count, vectors_pending, embed_after)
     SELECT ${tenantId}::uuid, n.document_id, n.source_id, n.source_version_id, n.source_type, n.external_ref, n.connection_id, n.title, nullif(n.url, ''),
-      n.language, n.fts_config, n.metadata::jsonb, n.chunk_count, n.token_count, now() + make_interval(secs => ${EMBED_GRACE_SECONDS})
+      n.language, n.fts_config, n.metadata::jsonb, n.chunk_count, n.token_count, n.chunk_count, now() + make_interval(secs => ${EMBED_GRACE_SECONDS})
     FROM unnest(${d.map((x) => x.documentId)}::uuid[], ${d.map((x) => x.sourceId)}::uuid[], ${d.map((x) => x.versionId)}::uuid[],
       ${d.map((x) => x.sourceType)}::text[], ${d.map((x) => x.externalRef)}::text[], ${d.map((x) => x.connectionId)}::uuid[],
       ${d.map((x) => x.title)}::text[], ${d.map((x) => x.url ?? "")}::text[], ${d.map((x) => x.language)}::text[], ${d.map((x) => x.ftsConfig)}::text[],
@@ -179,10 +189,7 @@ async function upsertDocuments(
       title = excluded.title, url = excluded.url, language = excluded.language, fts_config = excluded.fts_config, metadata = excluded.metadata,
       chunk_count = excluded.chunk_count, token_count = excluded.token_count, embed_after = excluded.embed_after, hidden = false, updated_at = now()
     RETURNING doc.document_id, (xmax = 0) AS created, doc.vectors_pending > 0 AS waiting`;
-  return {
-    created: rows.filter((row) => row.created).map((row) => row.document_id),
-    existing: new Map(rows.filter((row) => !row.created).map((row) => [row.document_id, row.waiting])),
-  };
+  return new Map(rows.filter((row) => !row.created).map((row) => [row.document_id, row.waiting]));
 }
 
 /** Returns the ids of the chunks that are new. Those that only moved keep their row. */
@@ -212,17 +219,15 @@ async function takeOverVectors(
   model: string,
 ): Promise<Set<string>> {
   if (chunks.length === 0) return new Set();
-  const hashes = `{${chunks.map((c) => `"\\\\x${c.textSha256}"`).join(",")}}`;
-  // What there is to take is looked up by key first, all at once: for new documents that is nothing.
+  // LATERAL: each is looked up by key, whatever the planner believes of a table that is being filled.
   const rows = await tx<{ chunk_id: string }[]>`
-    WITH kept AS MATERIALIZED (
-      SELECT DISTINCT ON (text_sha256) * FROM chunk_vectors
-      WHERE tenant_id = ${tenantId} AND text_sha256 = ANY (${hashes}::bytea[]) AND embedding_model = ${model}
-    )
     INSERT INTO chunk_vectors (tenant_id, chunk_id, embedding_model, embedding_dim, embedding_input_mode, text_sha256, embedding)
     SELECT ${tenantId}::uuid, n.chunk_id, v.embedding_model, v.embedding_dim, v.embedding_input_mode, v.text_sha256, v.embedding
     FROM unnest(${chunks.map((c) => c.chunkId)}::uuid[], ${chunks.map((c) => c.textSha256)}::text[]) AS n (chunk_id, text_sha256)
-    JOIN kept v ON v.text_sha256 = decode(n.text_sha256, 'hex')
+    CROSS JOIN LATERAL (
+      SELECT * FROM chunk_vectors
+      WHERE tenant_id = ${tenantId} AND text_sha256 = decode(n.text_sha256, 'hex') AND embedding_model = ${model} LIMIT 1
+    ) AS v
     ON CONFLICT DO NOTHING RETURNING chunk_id`;
   return new Set(rows.map((row) => row.chunk_id));
 }
@@ -258,7 +263,7 @@ async function rememberSynced(tx: TransactionSql, tenantId: string, d: PreparedD
       presence_since = CASE WHEN s.presence = 'present' THEN s.presence_since ELSE now() END, presence = 'present'
     FROM unnest(${d.map((x) => x.sourceId)}::uuid[], ${d.map((x) => x.versionId)}::uuid[], ${d.map((x) => x.claim.itemId)}::bigint[])
       AS n (source_id, version_id, item_id)
-    WHERE s.tenant_id = ${tenantId} AND s.source_id = n.source_id`,
+    WHERE s.tenant_id = ${tenantId} AND s.source_id = ANY (${d.map((x) => x.sourceId)}::uuid[]) AND s.source_id = n.source_id`,
   ]);
 }
 
@@ -281,15 +286,21 @@ async function findMissingVectors(
   return new Map(rows.map((row) => [row.document_id, row.chunk_ids]));
 }
 
+/** A new document was written as waiting for all of its chunks, which is nearly always true already. */
 async function notePending(
   tx: TransactionSql,
   tenantId: string,
   documents: PreparedDocument[],
   toEmbed: Map<string, string[]>,
+  existing: Map<string, boolean>,
 ): Promise<void> {
+  const pendingOf = (d: PreparedDocument) => toEmbed.get(d.documentId)?.length ?? 0;
+  const differing = documents.filter((d) => existing.has(d.documentId) || pendingOf(d) !== d.chunks.length);
+  if (differing.length === 0) return;
+  const ids = differing.map((d) => d.documentId);
   await tx`
     UPDATE documents d SET vectors_pending = n.pending
-    FROM unnest(${documents.map((d) => d.documentId)}::uuid[], ${documents.map((d) => toEmbed.get(d.documentId)?.length ?? 0)}::integer[])
-      AS n (document_id, pending)
-    WHERE d.tenant_id = ${tenantId} AND d.document_id = n.document_id AND d.vectors_pending <> n.pending`;
+    FROM unnest(${ids}::uuid[], ${differing.map(pendingOf)}::integer[]) AS n (document_id, pending)
+    WHERE d.tenant_id = ${tenantId} AND d.document_id = ANY (${ids}::uuid[]) AND d.document_id = n.document_id
+      AND d.vectors_pending <> n.pending`;
 }

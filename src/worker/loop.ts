@@ -6,6 +6,8 @@
 import { randomInt } from "node:crypto";
 import { toSluiceError } from "../db/sqlstate.ts";
 import { TransientError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
+import { timedStatement } from "../metrics_meter.ts";
 import { Batcher } from "../pipeline/batch.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
@@ -16,12 +18,16 @@ import { heartbeatItems } from "../queue/heartbeat.ts";
 import type { Lane } from "../queue/job.ts";
 import { type Settlement, settleItems } from "../queue/settle.ts";
 import type { Wake } from "../queue/wake.ts";
+import { ByteBudget } from "./byte_budget.ts";
 import { runListing } from "./listing.ts";
 import { Interruption, settlementOf } from "./outcome.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Items of each lane that one thread works on at once. Isolated ones share one child process. */
 const LANE_MAX: Readonly<Record<Lane, number>> = { inline: 48, isolated: 2 };
+
+/** Payloads that one thread holds at once, as far as their sizes are known. */
+const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Between two looks at an idle queue; a hint shortens it. */
 const IDLE_MS = 1000;
@@ -36,12 +42,20 @@ interface RunningItem {
   controller: AbortController;
 }
 
+interface Asked {
+  rings: number;
+  at: number;
+}
+
 export class WorkerLoop {
   private readonly running = new Map<string, RunningItem>();
   private listing: Promise<void> | null = null;
+  /** When each kind of work was last asked for in vain. */
+  private readonly emptyAt = new Map<Lane | "listing", Asked>();
   private readonly stopping = new AbortController();
   /** Aborts what still runs when the drain budget is spent. */
   private readonly handBack = new AbortController();
+  private readonly payloads = new ByteBudget(PAYLOAD_BYTES_MAX);
   private readonly settle: Batcher<{ item: ClaimedItem; settlement: Settlement }, undefined>;
 
   constructor(
@@ -65,8 +79,9 @@ export class WorkerLoop {
     const beat = setInterval(() => void this.beat(), this.context.config.worker.heartbeatMs);
     try {
       while (!this.stopping.signal.aborted) {
+        const seen = this.wake.hints;
         const found = await this.claimAll().catch((error: unknown) => this.outage(error));
-        if (!found) await this.wake.wait(IDLE_MS + randomInt(250), this.stopping.signal);
+        if (!found) await this.wake.wait(IDLE_MS + randomInt(250), this.stopping.signal, seen);
       }
       await this.drained();
     } finally {
@@ -95,12 +110,13 @@ export class WorkerLoop {
   }
 
   private async claimListing(): Promise<boolean> {
-    if (this.listing) return false;
+    if (this.listing || this.foundEmpty("listing")) return false;
+    const asked = this.askedNow();
     const job = await claimJob(this.context.sql, {
       worker: this.name,
       leaseSeconds: this.context.config.worker.leaseSeconds,
     });
-    if (!job) return false;
+    if (!job) return this.empty("listing", asked);
     this.listing = runListing(job, this.context, this.handBack.signal, this.wake).finally(() => {
       this.listing = null;
       this.wake.nudge();
@@ -113,35 +129,48 @@ export class WorkerLoop {
     const room = LANE_MAX[lane] - busy;
     // In bulk, so that a claim is not spent on every free place, and early, so that there is always something to convert
     // while Postgres is at work.
-    if (room < LANE_MAX[lane] / 3) return false;
-    const items = await claimItems(this.context.sql, {
-      worker: this.name,
-      leaseSeconds: this.context.config.worker.leaseSeconds,
-      lane,
-      limit: room,
-    });
+    if (room < LANE_MAX[lane] / 3 || this.foundEmpty(lane)) return false;
+    const asked = this.askedNow();
+    const items = await timedStatement(
+      "claim_items",
+      claimItems(this.context.sql, {
+        worker: this.name,
+        leaseSeconds: this.context.config.worker.leaseSeconds,
+        lane,
+        limit: room,
+      }),
+    );
+    if (items.length === 0) return this.empty(lane, asked);
     for (const item of items) void this.process(item, lane);
-    return items.length > 0;
+    return true;
+  }
+
+  /** Nothing was there a moment ago and nobody has said since that there is more: a finished item is no reason to ask. */
+  private foundEmpty(what: Lane | "listing"): boolean {
+    const last = this.emptyAt.get(what);
+    return last !== undefined && last.rings === this.wake.rings && performance.now() - last.at < IDLE_MS;
+  }
+
+  private askedNow(): Asked {
+    return { rings: this.wake.rings, at: performance.now() };
+  }
+
+  private empty(what: Lane | "listing", asked: Asked): false {
+    this.emptyAt.set(what, asked);
+    return false;
   }
 
   private async process(item: ClaimedItem, lane: Lane): Promise<void> {
     const controller = new AbortController();
     const entry: RunningItem = { item, lane, controller };
     this.running.set(item.itemId, entry);
-    const { itemDeadlineMs } = this.context.config.worker;
-    const deadline = setTimeout(
-      () =>
-        controller.abort(
-          new TransientError("queue.deadline", `the item was not done within ${itemDeadlineMs / 1000} s`),
-        ),
-      itemDeadlineMs,
-    );
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
     const progress: Progress = { fetched: false };
     try {
-      const settlement = await untilAborted(ingestItem(item, this.context, signal, progress), signal).catch(
-        (error: unknown) => this.failed(error, item),
+      const settlement = await this.ingest(item, controller, signal, progress).catch((error: unknown) =>
+        this.failed(error, item),
       );
+      await failpoint("before_settle");
       await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
     } catch (error) {
       this.context.log.error(
@@ -149,9 +178,28 @@ export class WorkerLoop {
         "item could not be settled; its lease will run out",
       );
     } finally {
-      clearTimeout(deadline);
       this.running.delete(item.itemId);
       this.wake.nudge();
+    }
+  }
+
+  /** Within its deadline, which begins when there is room for its payload. */
+  private async ingest(
+    item: ClaimedItem,
+    controller: AbortController,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<Settlement> {
+    const giveBack = await this.payloads.take(item.descriptor.size ?? 0, signal);
+    const { itemDeadlineMs } = this.context.config.worker;
+    const late = () =>
+      controller.abort(new TransientError("queue.deadline", `the item was not done within ${itemDeadlineMs / 1000} s`));
+    const deadline = setTimeout(late, itemDeadlineMs);
+    try {
+      return await untilAborted(ingestItem(item, this.context, signal, progress), signal);
+    } finally {
+      clearTimeout(deadline);
+      giveBack();
     }
   }
 
@@ -181,7 +229,10 @@ export class WorkerLoop {
     const settlements = inputs.map(({ settlement }) => settlement);
     for (let attempt = 1; ; attempt++) {
       try {
-        const { itemsOpen } = await settleItems(this.context.sql, { tenantId, jobId }, settlements);
+        const { itemsOpen } = await timedStatement(
+          "settle_items",
+          settleItems(this.context.sql, { tenantId, jobId }, settlements),
+        );
         if (itemsOpen === 0) await closeAndSummarise(this.context, { tenantId, jobId });
         return inputs.map(() => undefined);
       } catch (error) {
@@ -195,10 +246,13 @@ export class WorkerLoop {
     const entries = [...this.running.values()];
     if (entries.length === 0) return;
     try {
-      const { held, canceled } = await heartbeatItems(
-        this.context.sql,
-        entries.map((entry) => entry.item),
-        this.context.config.worker.leaseSeconds,
+      const { held, canceled } = await timedStatement(
+        "heartbeat",
+        heartbeatItems(
+          this.context.sql,
+          entries.map((entry) => entry.item),
+          this.context.config.worker.leaseSeconds,
+        ),
       );
       for (const { item, controller } of entries) {
         if (canceled.has(item.itemId)) controller.abort(new Interruption("canceled"));

@@ -2,10 +2,15 @@
  * Entry of a worker thread: opens its own connections, runs the claim loop, says that it is alive. It never decides about
  * the process; the pool in the main thread starts, watches and replaces it.
  */
+import type { Config } from "../config.ts";
+import { reloadConfig } from "../config_reload.ts";
 import { connectDatabase, endDatabase } from "../db/connect.ts";
 import { createEmbedder } from "../embed/provider.ts";
 import { errorToData } from "../errors.ts";
+import { armFailpoints } from "../failpoint.ts";
+import { PlannerWatch } from "../index/planner_statistics.ts";
 import { createLog } from "../log.ts";
+import { meter, timedStatement } from "../metrics_meter.ts";
 import { Batcher } from "../pipeline/batch.ts";
 import { connectorCache } from "../pipeline/connectors.ts";
 import type { IngestContext } from "../pipeline/context.ts";
@@ -14,6 +19,7 @@ import { swapBatch } from "../pipeline/swap.ts";
 import { Wake } from "../queue/wake.ts";
 import { confirmCurrent } from "../store/confirm_current.ts";
 import { openObjectStore } from "../store/objects.ts";
+import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
 import { ConvertChild, convertAnywhere } from "./isolate.ts";
 import { startJanitor } from "./janitor.ts";
 import { WorkerLoop } from "./loop.ts";
@@ -32,10 +38,12 @@ let stop = (_graceMs: number): void => {
   stopAsked = true;
 };
 let shutdownMs = 0;
+let reload = (_config: Config): void => {};
 
 self.onmessage = (event: MessageEvent<ToThread>) => {
   const message = event.data;
   if (message.kind === "stop") return stop(shutdownMs);
+  if (message.kind === "reload") return reload(message.config);
   shutdownMs = message.config.worker.shutdownMs;
   run(message).then(
     () => say({ kind: "stopped" }),
@@ -45,7 +53,13 @@ self.onmessage = (event: MessageEvent<ToThread>) => {
 
 async function run(start: StartMessage): Promise<void> {
   const { config } = start;
+  armFailpoints(config.failpoints);
   const log = createLog(config.logLevel, { worker: start.name });
+  reload = (fresh) => {
+    reloadConfig(config, fresh);
+    log.level = config.logLevel;
+    shutdownMs = config.worker.shutdownMs;
+  };
   const sql = connectDatabase(start.database, {
     max: config.database.poolMax,
     applicationName: `sluice worker ${start.name}`,
@@ -57,6 +71,12 @@ async function run(start: StartMessage): Promise<void> {
     deadlineMs: config.convert.deadlineMs,
     memoryMaxBytes: config.convert.memoryMaxBytes,
   });
+  const planner = new PlannerWatch();
+  const swap = async (documents: PreparedDocument[]): Promise<SwapResult[]> => {
+    const results = await timedStatement("swap_in", swapBatch(sql, documents, embedder.model));
+    await planner.afterBatch(sql);
+    return results;
+  };
   const context: IngestContext = {
     config,
     sql,
@@ -65,12 +85,12 @@ async function run(start: StartMessage): Promise<void> {
     log,
     connectorOf: connectorCache(config, sql, objects, start.fileCatalogRoots),
     convert: (request, signal) => convertAnywhere(request, child, signal),
-    confirm: new Batcher((claims) => confirmCurrent(sql, claims), {
+    confirm: new Batcher((claims) => timedStatement("confirm_current", confirmCurrent(sql, claims)), {
       max: 200,
       keyOf: (claim) => claim.tenantId,
       concurrency: 1,
     }),
-    swap: new Batcher((documents) => swapBatch(sql, documents, embedder.model), {
+    swap: new Batcher(swap, {
       max: 16,
       keyOf: (document) => document.tenantId,
       weigh: (document) => document.chunks.length,
@@ -88,7 +108,7 @@ async function run(start: StartMessage): Promise<void> {
   const janitor = start.janitor ? startJanitor(context, wake) : null;
   stop = (graceMs) => loop.stop(graceMs);
   if (stopAsked) loop.stop(0);
-  const beat = setInterval(() => say({ kind: "beat", running: loop.runningCount }), BEAT_MS);
+  const beat = setInterval(() => say({ kind: "beat", running: loop.runningCount, counts: meter.drain() }), BEAT_MS);
   say({ kind: "ready" });
   try {
     await loop.run();
@@ -99,5 +119,6 @@ async function run(start: StartMessage): Promise<void> {
     wake.close();
     await objects.close();
     await endDatabase(sql);
+    say({ kind: "beat", running: 0, counts: meter.drain() });
   }
 }

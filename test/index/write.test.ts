@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
 import { availableConfigs } from "../../src/index/lexemes.ts";
-import { insertFts } from "../../src/index/write_fts.ts";
+import { deleteFts, insertFts } from "../../src/index/write_fts.ts";
 import { insertVectors, vectorText } from "../../src/index/write_vectors.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { type SeededChunk, seedDocuments } from "./seed.ts";
@@ -27,8 +27,9 @@ test("title, path and text are weighted A, B and C, names follow without positio
   });
 });
 
-test("writing a chunk again replaces its row, for a changed title", async () => {
+test("a chunk is indexed anew once its row is gone, for a changed title or language", async () => {
   const [chunk] = await chunksOf("text");
+  await deleteFts(sql, tenantId, [chunk!.chunkId]);
   await insertFts(sql, [
     { tenantId, chunkId: chunk!.chunkId, ftsConfig: "english", title: "New", chunkPath: "", chunkText: "text" },
   ]);
@@ -45,10 +46,12 @@ test("no text fails a row: overlong words, huge texts, unknown configurations, o
     "\u0000 \ud800 ' \\ <b> & | !",
     "",
   ];
-  for (const chunkText of texts)
+  for (const chunkText of texts) {
+    await deleteFts(sql, tenantId, [chunk!.chunkId]);
     await insertFts(sql, [
       { tenantId, chunkId: chunk!.chunkId, ftsConfig: "klingon", title: "", chunkPath: "", chunkText },
     ]);
+  }
   const [row] = await sql`SELECT fts_config, word_count FROM chunk_fts`;
   expect(row).toEqual({ fts_config: "simple", word_count: 0 });
 });

@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import type { PreparedLink } from "../../src/store/prepared.ts";
+import { swapIn } from "../../src/store/swap_in.ts";
+import { emptyDatabase, newTenant } from "../support/database.ts";
+import { claimFor, documentIdFor, prepared } from "../support/documents.ts";
+
+const MODEL = "test-model";
+
+test("documents that are swapped in at the same moment find each other, and their links being replaced harms nobody", async () => {
+  const { sql, server } = await emptyDatabase();
+  // The embedded database does one thing at a time.
+  if (!server) return;
+  const tenantId = await newTenant(sql);
+  const refs = Array.from({ length: 24 }, (_, i) => `file:///${i}.md`);
+  const linkTo = (ref: string): PreparedLink => ({
+    linkType: "page",
+    href: ref,
+    linkText: ref,
+    anchor: null,
+    targetDocumentIds: [documentIdFor(tenantId, ref)],
+  });
+  // Each links to all others; in the second round all links are replaced while the others look for them.
+  for (const round of [1, 2]) {
+    const items = await claimFor(sql, tenantId, refs);
+    const documents = items.map((item) => prepared(item, `round ${round} of ${item.externalRef}`, refs.map(linkTo)));
+    await Promise.all(documents.map((document) => swapIn(sql, [document], MODEL)));
+    const [edges] = await sql`SELECT count(*)::integer AS n FROM cross_links WHERE tenant_id = ${tenantId}`;
+    expect(edges).toEqual({ n: refs.length ** 2 });
+    if (round === 1) await sql`DELETE FROM documents WHERE document_id IN (SELECT document_id FROM documents LIMIT 12)`;
+  }
+});
