@@ -1,6 +1,7 @@
 /** Puts work into the queue: a job, and the items that its listing found changed. */
 import type { Sql, TransactionSql } from "postgres";
 import type { ErrorData } from "../errors.ts";
+import { meter } from "../metrics_meter.ts";
 import type { JobType, Lane, SyncPayload } from "./job.ts";
 
 export interface NewJob {
@@ -79,6 +80,8 @@ export async function enqueueItems(
     WHERE j.tenant_id = ${job.tenantId} AND j.job_id = held.job_id
     RETURNING counts.inserted::integer AS inserted`;
   if (!row) return null;
+  meter.count("sluice_items_unchanged_total", unchanged);
+  for (const { failure } of items.filter(failed)) meter.count("sluice_items_settled_total", 1, "failed", failure!.code);
   if (items.some(failed)) await recordListingFailures(sql, job.tenantId, items.filter(failed));
   return row.inserted;
 }

@@ -1,7 +1,7 @@
 /**
  * Periodic duties of a process, done by one of its threads; every process does them, since each duty is safe to repeat and
  * finds only what is due: rescue of expired leases, canceled jobs, jobs that can be closed, pending vectors, statistics
- * for ranking and the vector index.
+ * for ranking, the vector index, syncs and webhooks that are due, and once a day what retention deletes.
  */
 import { ensureLexicalStatistics } from "../index/lexical_statistics.ts";
 import { ensureVectorIndex } from "../index/vector_index.ts";
@@ -11,10 +11,18 @@ import { embedDocuments } from "../pipeline/embed.ts";
 import { cancelLeftovers } from "../queue/cancel.ts";
 import { rescueExpired } from "../queue/rescue.ts";
 import type { Wake } from "../queue/wake.ts";
+import { collectGarbage, deletesAnything, takeDailyTurn } from "../store/gc.ts";
+import { deleteExpiredKeys } from "../store/idempotency.ts";
 import { claimPendingDocuments, reconcileWaitingItems } from "../store/pending_vectors.ts";
+import { deleteOldDeliveries } from "../store/webhook_deliveries.ts";
+import { startDueSyncs } from "./schedule.ts";
+import { deliverWebhooks } from "./webhook.ts";
 
 const QUEUE_MS = 2_000;
 const INDEX_MS = 60_000;
+const SCHEDULE_MS = 5_000;
+const OUTDATED_MS = 3_600_000;
+const RETENTION_MS = 600_000;
 const EMBED_MS = { min: 1_000, max: 60_000 };
 const PENDING_DOCUMENTS = 32;
 const PENDING_LEASE_SECONDS = 300;
@@ -31,7 +39,13 @@ export function startJanitor(context: IngestContext, wake: Wake): { stop(): Prom
   const duties = [
     every(QUEUE_MS, () => tidyQueue(context, wake), "queue"),
     every(INDEX_MS, () => tidyIndex(context), "index"),
+    every(SCHEDULE_MS, () => startDueSyncs(context, wake, stopping.signal), "schedules"),
+    every(QUEUE_MS, () => deliverWebhooks(context, stopping.signal), "webhooks"),
+    every(OUTDATED_MS, () => forgetOutdated(context), "outdated"),
     embedPending(context, stopping.signal),
+    ...(deletesAnything(context.config.retention)
+      ? [every(RETENTION_MS, () => applyRetention(context), "retention")]
+      : []),
   ];
   return {
     async stop() {
@@ -52,11 +66,24 @@ async function tidyQueue(context: IngestContext, wake: Wake): Promise<void> {
   await closeAndSummarise(context);
 }
 
+/** What is kept for its time only. */
+async function forgetOutdated({ sql }: IngestContext): Promise<void> {
+  await deleteExpiredKeys(sql);
+  await deleteOldDeliveries(sql);
+}
+
 async function tidyIndex(context: IngestContext): Promise<void> {
   await ensureLexicalStatistics(context.sql);
   const { embedder, config } = context;
   if (config.database.url && embedder.dimensions)
     await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions);
+}
+
+async function applyRetention({ sql, objects, config, log }: IngestContext): Promise<void> {
+  if (!(await takeDailyTurn(sql))) return;
+  const options = { dryRun: false, orphans: false, embedded: config.database.url === null };
+  const report = await collectGarbage(sql, objects, config.retention, options);
+  log.info({ event: "gc", ...report }, "retention applied");
 }
 
 /** Embeds what an outage left without vectors, as soon as the endpoint answers again; backs off while it does not. */

@@ -1,5 +1,6 @@
 /** Runs the listing of a claimed job under its lease, and records how it ended. */
 import { messageOf, SluiceError, SnoozeError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { ListingInterrupted, listJob } from "../pipeline/sync.ts";
@@ -27,6 +28,7 @@ export async function runListing(
   }, config.worker.heartbeatMs);
   try {
     const result = await listJob(job, { ...context, log }, signal, () => wake.ring());
+    await failpoint("before_finish_listing");
     await finishListing(sql, job, result);
   } catch (error) {
     await recordFault(error, job, context).catch((fault: unknown) =>

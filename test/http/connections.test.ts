@@ -21,8 +21,8 @@ beforeAll(async () => {
     };
     return {
       config,
-      validateConnectionConfig: (type, given) =>
-        createRegistry({ fileCatalogRoots: [root], objects, s3: { region: "x" } }).validate(type, given),
+      validateConnectionConfig: (type, given, secrets) =>
+        createRegistry({ fileCatalogRoots: [root], objects, s3: { region: "x" } }).validate(type, given, secrets),
       openConnector: (tenantId, connectionId) => connectorOpener(config, sql, objects, [root])(tenantId, connectionId),
     };
   });
@@ -174,6 +174,26 @@ describe("secrets", () => {
     const same = { kind: "confluence", base_url: "https://wiki.example.com/confluence" };
     expect((await f.send("PATCH", path, { json: { config: same } })).status).toBe(200);
     expect((await f.send("PATCH", path, { json: { config: elsewhere, secrets: { pat: "other" } } })).status).toBe(200);
+  });
+
+  test("of a bucket are its two keys, which stay with its endpoint", async () => {
+    const config = { kind: "s3", bucket: "docs", endpoint: "https://s3.example.com" };
+    const keys = { access_key_id: "key-id", secret_access_key: "key-secret" };
+    const codeOf = async (name: string, secrets?: Record<string, string>) => {
+      const answer = await create({ name, config, ...(secrets ? { secrets } : {}) });
+      return [answer.at("error.code"), answer.at("error.details.field")];
+    };
+    expect(await codeOf("keyless")).toEqual(["connector.not_configured", undefined]);
+    expect(await codeOf("half", { access_key_id: "x" })).toEqual(["connector.bad_config", "secrets.secret_access_key"]);
+    expect(await codeOf("odd", { ...keys, pat: "x" })).toEqual(["connector.bad_config", "secrets.pat"]);
+    const folder = await create({ name: "folder", secrets: { pat: "x" } });
+    expect(folder.at("error.details.field")).toBe("secrets.pat");
+    const created = await create({ name: "bucket", config, secrets: keys });
+    const id = created.textAt("connection_id");
+    expect(createSecretBox(SECRET_KEY).open(id, (await sealedOf(id))!)).toEqual(keys);
+    const elsewhere = { ...config, endpoint: "https://thief.example.com" };
+    const moved = await f.send("PATCH", `/v1/connections/${id}`, { json: { config: elsewhere } });
+    expect(moved.at("error.code")).toBe("connection.secrets_required");
   });
 
   test("are refused where there is no key to seal them, and the answer names the setting", async () => {

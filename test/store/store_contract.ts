@@ -45,6 +45,19 @@ export function storeContract(open: () => ObjectStore, temp: () => string): void
     );
   }, 60_000);
 
+  test("a listing shows what was put, with its size and time, and no longer what was removed", async () => {
+    const [stays, goes] = [
+      await open().putNew("raw", key(), text("stays"), "text/plain"),
+      await open().putNew("raw", key(), text("goes"), "text/plain"),
+    ];
+    await open().remove(goes.uri);
+    const listed = (await Array.fromAsync(open().list("raw"))).flat();
+    const found = listed.find(({ uri }) => uri === stays.uri);
+    expect(found).toMatchObject({ bytes: 5 });
+    expect(Math.abs(found!.writtenAt.getTime() - Date.now())).toBeLessThan(60_000);
+    expect(listed.some(({ uri }) => uri === goes.uri)).toBe(false);
+  });
+
   test("an empty object is an object", async () => {
     const put = await open().putNew("raw", key(), new Uint8Array(0), "text/plain");
     expect((await open().read(put.uri)).byteLength).toBe(0);
