@@ -20,13 +20,23 @@ interface ConnectionAnswer {
   has_secrets: boolean;
 }
 
-export interface CreateOptions {
-  config: string;
-  type?: string;
+interface SecretOptions {
   /** `NAME=@FILE` or `NAME=-`. */
   secret: string[];
   /** `NAME=VARIABLE`. */
   secretEnv: string[];
+}
+
+export interface CreateOptions extends SecretOptions {
+  config: string;
+  type?: string;
+  json: boolean;
+}
+
+export interface UpdateOptions extends SecretOptions {
+  name?: string;
+  config?: string;
+  removeSecrets: boolean;
   json: boolean;
 }
 
@@ -73,6 +83,21 @@ export async function connectionCreate(name: string, options: CreateOptions, ...
     });
     if (options.json) printJson(created);
     else print(created.connection_id);
+    return EXIT.ok;
+  });
+}
+
+/** Changes what is given and leaves the rest; new secrets replace all that were saved. */
+export async function connectionUpdate(idOrName: string, options: UpdateOptions, ...context: Context): Promise<number> {
+  const given = await readSecrets(options.secret, options.secretEnv);
+  if (given && options.removeSecrets) throw badUsage("--remove-secrets does not go with new secrets");
+  const secrets = options.removeSecrets ? null : (given ?? undefined);
+  const config = options.config === undefined ? undefined : await readConnectionConfig(options.config);
+  return withApi(context, async (api) => {
+    const path = `/v1/connections/${await idOf(api, idOrName)}`;
+    const changed = await api.call<ConnectionAnswer>("PATCH", path, { name: options.name, config, secrets });
+    if (options.json) printJson(changed);
+    else print(table([row(changed)]));
     return EXIT.ok;
   });
 }
@@ -161,7 +186,7 @@ export async function readSecrets(
 function split(option: string, given: string): [name: string, source: string] {
   const [, name, source] = /^([a-z_]+)=(.+)$/s.exec(given) ?? [];
   if (name === undefined || source === undefined)
-    throw badUsage(`${option} must begin with the name of the secret, api_token=, pat= or password=`);
+    throw badUsage(`${option} must begin with the name of the secret, such as api_token=`);
   return [name, source];
 }
 

@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { InputError, PermanentError } from "../errors.ts";
 import { bodyOf, collect, openS3Client, type S3Access, type S3Sdk } from "../store/s3_client.ts";
 import { type S3ErrorCodes, s3Error, statusOf } from "../store/s3_errors.ts";
+import { AddressGuard, type GuardedInit } from "./address_guard.ts";
 import type {
   Connection,
   Connector,
@@ -56,10 +57,15 @@ export class BucketConnector implements Connector {
   private readonly config: v.InferOutput<typeof Config>;
   private readonly filter: PathFilter;
   private readonly access: S3Access | null;
+  /** Null where requests go to the operator's own endpoint. */
+  private readonly guard: AddressGuard | null;
   private opened: Promise<{ client: S3Client; sdk: S3Sdk }> | undefined;
 
   /** `connection.secrets`: access_key_id, secret_access_key. Throws InputError `connector.bad_config`. */
-  constructor(connection: Connection, environment: Pick<ConnectorEnvironment, "s3" | "reservedBuckets">) {
+  constructor(
+    connection: Connection,
+    environment: Pick<ConnectorEnvironment, "s3" | "reservedBuckets" | "allowPrivateNetwork">,
+  ) {
     const parsed = v.safeParse(Config, connection.config);
     if (!parsed.success) {
       const issue = parsed.issues[0];
@@ -73,6 +79,9 @@ export class BucketConnector implements Connector {
     }
     this.filter = pathFilter(this.config);
     this.access = accessOf(this.config, connection.secrets, environment.s3);
+    const isOperators =
+      this.config.endpoint === undefined || isSameOrigin(this.config.endpoint, environment.s3?.endpoint);
+    this.guard = isOperators ? null : new AddressGuard(environment.allowPrivateNetwork ?? false);
   }
 
   isConfigured(): boolean {
@@ -214,10 +223,18 @@ export class BucketConnector implements Connector {
 
   private open(): Promise<{ client: S3Client; sdk: S3Sdk }> {
     if (this.access === null) throw new InputError("connector.not_configured", "the bucket connection has no region");
-    this.opened ??= openS3Client(this.access);
+    const { guard } = this;
+    const via = guard === null ? undefined : (url: string, init: GuardedInit) => guard.fetch(new URL(url), init);
+    this.opened ??= openS3Client(this.access, undefined, via);
     return this.opened;
   }
 }
+
+/** Names of the secrets that a bucket connection may have, always both. */
+export const BUCKET_SECRETS = ["access_key_id", "secret_access_key"] as const;
+
+const isSameOrigin = (a: string, b: string | null | undefined): boolean =>
+  typeof b === "string" && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
 
 /** Keys of the connection's own endpoint go there and nowhere else; without any, the environment's S3 is used whole. */
 function accessOf(

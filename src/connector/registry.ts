@@ -23,7 +23,9 @@ export interface ConnectorEnvironment {
   s3?: S3Access | undefined;
   /** The object store's own buckets: never a source, since they hold every tenant's versions. */
   reservedBuckets?: readonly string[];
-  confluence?: ConfluenceEnvironment;
+  /** The operator lets connections reach private and link-local addresses. */
+  allowPrivateNetwork?: boolean | undefined;
+  confluence?: Omit<ConfluenceEnvironment, "allowPrivateNetwork">;
 }
 
 export class ConnectorRegistry {
@@ -60,13 +62,12 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Says before a connection is stored whether it could work, as far as its config tells on this machine. Throws as
-   * `open` does, and PermanentError `connector.root_missing`, `connector.root_not_allowed`.
+   * Says before a connection is stored whether it could work, as far as its config tells on this machine. Without
+   * `secrets`, which may be known elsewhere or come later, nothing is said of them. Throws as `open` does, and PermanentError `connector.root_missing`, `connector.root_not_allowed`.
    */
-  validate(sourceType: SourceType, config: JsonObject): void {
-    const connection = { sourceType, config, secrets: {} };
-    // Confluence cannot do without its secrets, which are not part of what is checked here.
-    const connector = sourceType.startsWith("CONFLUENCE_") ? this.create(connection) : this.open(connection);
+  validate(sourceType: SourceType, config: JsonObject, secrets?: Record<string, string>): void {
+    const connection = { sourceType, config, secrets: secrets ?? {} };
+    const connector = secrets === undefined ? this.create(connection) : this.open(connection);
     connector.checkConfig?.();
   }
 }
@@ -74,7 +75,10 @@ export class ConnectorRegistry {
 /** All connectors of the product. */
 export function createRegistry(environment: ConnectorEnvironment): ConnectorRegistry {
   const confluence: ConnectorFactory = (connection) =>
-    new ConfluenceConnector(connection, environment.confluence ?? {});
+    new ConfluenceConnector(connection, {
+      ...environment.confluence,
+      allowPrivateNetwork: environment.allowPrivateNetwork,
+    });
   return new ConnectorRegistry()
     .register("FILE_CATALOG_OBJECT", "directory", (connection) => new DirectoryConnector(connection, environment))
     .register("FILE_CATALOG_OBJECT", "s3", (connection) => new BucketConnector(connection, environment))

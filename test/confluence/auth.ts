@@ -26,9 +26,7 @@ export interface Account {
 export const READ_SCOPES = [
   "read:space:confluence",
   "read:page:confluence",
-  "read:blogpost:confluence",
   "read:comment:confluence",
-  "read:label:confluence",
   "read:attachment:confluence",
   "readonly:content.attachment:confluence",
   "read:content-details:confluence",
@@ -36,6 +34,7 @@ export const READ_SCOPES = [
   "read:user:confluence",
   "read:confluence-user",
   "read:hierarchical-content:confluence",
+  "read:folder:confluence",
 ];
 
 /** Every path of the gateway with the scopes of which one is needed, as published per operation. */
@@ -43,14 +42,15 @@ const NEEDED: [RegExp, string[]][] = [
   [/\/download$/, ["readonly:content.attachment:confluence", "read:attachment:confluence"]],
   [/comments/, ["read:comment:confluence"]],
   [/\/attachments?(\/|$)/, ["read:attachment:confluence", "read:content-details:confluence"]],
-  [/\/labels?$/, ["read:label:confluence", "read:content-details:confluence"]],
+  [/\/labels?$/, ["read:page:confluence", "read:content-details:confluence"]],
   [
     /\/(direct-)?children$|\/descendants$|\/ancestors$/,
     ["read:hierarchical-content:confluence", "read:page:confluence", "read:content-details:confluence"],
   ],
   [/\/users?(\/|-bulk|$)/, ["read:user:confluence", "read:confluence-user", "read:content-details:confluence"]],
   [/\/search$/, ["search:confluence", "read:content-details:confluence"]],
-  [/\/blogposts/, ["read:blogpost:confluence"]],
+  [/\/folders/, ["read:folder:confluence"]],
+  [/\/blogposts/, ["read:page:confluence"]],
   [/\/pages/, ["read:page:confluence"]],
   [/\/spaces?/, ["read:space:confluence"]],
 ];

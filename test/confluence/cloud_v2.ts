@@ -7,7 +7,7 @@ import { type Call, canRead, latest, pathWith } from "./call.ts";
 import type { Attachment, Comment, Content, Page, Space } from "./contents.ts";
 import { cutByKey, type SortKey } from "./paging.ts";
 import { labelsV1 } from "./render_v1.ts";
-import { attachmentV2, bodyV2, commentV2, pageV2, spaceV2, versionV2 } from "./render_v2.ts";
+import { attachmentV2, bodyV2, commentV2, folderV2, pageV2, spaceV2, versionV2 } from "./render_v2.ts";
 
 type Endpoint = (call: Call, id: string, word: string) => Answer;
 
@@ -51,6 +51,7 @@ const ROUTES: [RegExp, Endpoint][] = [
   [/^\/(?:pages|blogposts|attachments)\/((?:att)?\d+)\/labels$/, (call, id) => labels(call, id)],
   [/^\/pages\/(\d+)\/(children|direct-children|descendants)$/, (call, id, word) => children(call, id, word)],
   [/^\/pages\/(\d+)\/ancestors$/, (call, id) => ancestors(call, id)],
+  [/^\/folders\/(\d+)$/, (call, id) => folder(call, id)],
   [/^\/(?:pages|blogposts)\/(\d+)\/versions$/, (call, id) => versions(call, id)],
   [/^\/users-bulk$/, (call) => usersBulk(call)],
 ];
@@ -336,6 +337,12 @@ function ancestors(call: Call, id: string): Answer {
     .filter(canRead(call))
     .map((one) => ({ id: one.id, type: "page" }));
   return json({ results: rows, _links: { base: call.base } });
+}
+
+function folder(call: Call, id: string): Answer {
+  const found = call.site.folders.get(id);
+  if (!found || !call.site.canReadSpace(call.viewer, call.site.spaces.get(found.spaceId)!)) throw missingV2();
+  return single(call, folderV2(call, found));
 }
 
 function versions(call: Call, id: string): Answer {

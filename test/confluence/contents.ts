@@ -35,6 +35,8 @@ export interface Page extends Entry {
   kind: "page" | "blogpost";
   spaceId: string;
   parentId: string | null;
+  /** Cloud: where a page without a parent page lies. */
+  folderId: string | null;
   /** Null in some trees (CONFCLOUD-84015). */
   position: number | null;
   /** Who may read it and what is below it; null = whoever may read the space. */
@@ -57,6 +59,16 @@ export interface Comment extends Entry {
   location: "footer" | "inline";
   /** The commented text, of an inline comment. */
   selection: string;
+  resolved: boolean;
+}
+
+/** Of Cloud; none of the lists of pages gives it. */
+export interface Folder {
+  id: string;
+  title: string;
+  spaceId: string;
+  /** Of a folder or a page. */
+  parentId: string | null;
 }
 
 export type Content = Page | Attachment | Comment;
@@ -89,6 +101,7 @@ export interface NewPage {
   title: string;
   body: Lazy<string>;
   parent?: string | null;
+  folder?: string;
   kind?: "page" | "blogpost";
   labels?: string[];
   by?: string;

@@ -3,7 +3,7 @@
  * depends on the seed, the URL and how often that URL was asked for, never on the order of requests, so that a run
  * with many connections meets the same faults again.
  */
-import { type Answer, html, type Json, json, LOGIN_PAGE } from "./answer.ts";
+import { type Answer, html, type Json, type JsonObject, json, LOGIN_PAGE } from "./answer.ts";
 import { captcha } from "./auth.ts";
 
 export type Fault =
@@ -22,6 +22,8 @@ export type Fault =
   | { kind: "retry_after_on_success"; retryAfter: number }
   /** The connection breaks in the middle of the right answer. */
   | { kind: "reset" }
+  /** The right list with half of its rows, which calls itself the end. */
+  | { kind: "cut_list" }
   /** JSON that ends in the middle, with a Content-Length that agrees. */
   | { kind: "truncated" }
   /** The right answer in small pieces. */
@@ -242,6 +244,8 @@ export function responseOf(answer: Answer, fault: Fault | null): Response {
       const whole = bytes();
       return new Response(whole.slice(0, Math.floor(whole.byteLength / 2)), init);
     }
+    case "cut_list":
+      return new Response(cutList(answer), init);
     case "reset":
       return new Response(brokenStream(bytes()), init);
     case "drip":
@@ -249,6 +253,12 @@ export function responseOf(answer: Answer, fault: Fault | null): Response {
     default:
       return new Response(answer.body as string | Uint8Array<ArrayBuffer>, init);
   }
+}
+
+function cutList(answer: Answer): string {
+  const { results, _links, ...rest } = JSON.parse(String(answer.body)) as { results: Json[]; _links: JsonObject };
+  const { next: _, ...links } = _links;
+  return JSON.stringify({ ...rest, results: results.slice(0, Math.ceil(results.length / 2)), _links: links });
 }
 
 const brokenStream = (bytes: Uint8Array): ReadableStream<Uint8Array> => {

@@ -253,7 +253,7 @@ function commentExtensions(comment: Comment, expand: readonly string[]): JsonObj
   const shown: JsonObject = { location: comment.location };
   if (comment.location === "inline" && wants(expand, "extensions.inlineProperties"))
     shown.inlineProperties = { originalSelection: comment.selection, markerRef: `ref-${comment.id}` };
-  if (wants(expand, "extensions.resolution")) shown.resolution = { status: "open" };
+  if (wants(expand, "extensions.resolution")) shown.resolution = { status: comment.resolved ? "resolved" : "open" };
   return { ...shown, _expandable: without({ inlineProperties: "", resolution: "" }, ...Object.keys(shown)) };
 }
 

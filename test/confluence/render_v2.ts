@@ -14,7 +14,7 @@ import {
   tinyPath,
   webPath,
 } from "./call.ts";
-import type { Attachment, Comment, Content, Page, Space, Version } from "./contents.ts";
+import type { Attachment, Comment, Content, Folder, Page, Space, Version } from "./contents.ts";
 
 export function spaceV2(space: Space): JsonObject {
   return {
@@ -76,8 +76,8 @@ export function pageV2(call: Call, shown: Page, isList: boolean, version = lates
   const place: JsonObject =
     shown.kind === "page"
       ? {
-          parentId: shown.parentId,
-          parentType: shown.parentId === null ? null : "page",
+          parentId: shown.parentId ?? shown.folderId,
+          parentType: shown.parentId !== null ? "page" : shown.folderId !== null ? "folder" : null,
           position: shown.position,
           ownerId: shown.createdBy,
           lastOwnerId: null,
@@ -101,6 +101,18 @@ export function pageV2(call: Call, shown: Page, isList: boolean, version = lates
     },
   };
 }
+
+export const folderV2 = (call: Call, folder: Folder): JsonObject => ({
+  id: folder.id,
+  type: "folder",
+  status: "current",
+  title: folder.title,
+  spaceId: folder.spaceId,
+  parentId: folder.parentId,
+  parentType: folder.parentId === null ? null : call.site.folders.has(folder.parentId) ? "folder" : "page",
+  position: 0,
+  _links: { webui: `/spaces/${call.site.spaces.get(folder.spaceId)!.key}/folder/${folder.id}` },
+});
 
 export function attachmentV2(call: Call, file: Attachment): JsonObject {
   const { webui, download } = attachmentPaths(file);
@@ -128,7 +140,7 @@ export function commentV2(call: Call, shown: Comment, isList: boolean): JsonObje
   const inline: JsonObject =
     shown.location === "inline"
       ? {
-          resolutionStatus: "open",
+          resolutionStatus: shown.resolved ? "resolved" : "open",
           properties: { inlineMarkerRef: `ref-${shown.id}`, inlineOriginalSelection: shown.selection },
         }
       : {};

@@ -9,6 +9,7 @@ import {
   type Comment,
   type Content,
   type Entry,
+  type Folder,
   forced,
   isPage,
   type Lazy,
@@ -39,6 +40,7 @@ export class Site {
   timeZone: string;
   readonly spaces = new Map<string, Space>();
   readonly users = new Map<string, User>();
+  readonly folders = new Map<string, Folder>();
   readonly #contents = new Map<string, Content>();
   readonly #bySpace = new Map<string, Page[]>();
   readonly #children = new Map<string, Page[]>();
@@ -187,6 +189,7 @@ export class Site {
       kind,
       spaceId: space.id,
       parentId,
+      folderId: page.folder ?? null,
       position: num % 100_000,
       readers: null,
       labels: [...(page.labels ?? [])],
@@ -195,6 +198,19 @@ export class Site {
     push(this.#bySpace, space.id, made);
     if (parentId !== null) push(this.#children, parentId, made);
     else if (kind === "page") space.homepageId ??= made.id;
+    return made;
+  }
+
+  /** `parent` is a folder or a page. */
+  addFolder(folder: { space: string; title: string; parent?: string }): Folder {
+    const id = String(++this.#lastId);
+    const made = {
+      id,
+      title: folder.title,
+      spaceId: this.spaceByKey(folder.space)!.id,
+      parentId: folder.parent ?? null,
+    };
+    this.folders.set(id, made);
     return made;
   }
 
@@ -225,6 +241,7 @@ export class Site {
       parentCommentId: comment.parent ?? null,
       location: comment.location ?? "footer",
       selection: comment.selection ?? "",
+      resolved: false,
     };
     this.#contents.set(made.id, made);
     push(this.#comments, containerId, made);
@@ -269,6 +286,12 @@ export class Site {
 
   descendantsOf(page: Page): Page[] {
     return this.childrenOf(page.id).flatMap((child) => [child, ...this.descendantsOf(child)]);
+  }
+
+  /** Settles an inline comment; not a version. */
+  resolve(commentId: string): void {
+    const comment = this.#need(commentId);
+    if (comment.kind === "comment") comment.resolved = true;
   }
 
   /** A page, attachment or comment into the trash. Children of a page go to its parent. */

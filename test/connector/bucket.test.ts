@@ -136,6 +136,38 @@ describe("a bucket's listing", () => {
   });
 });
 
+describe("an endpoint of the connection's own", () => {
+  const keys = { access_key_id: "own-key", secret_access_key: "own-secret" };
+  const openOwn = (endpoint: string, environment: { allowPrivateNetwork?: boolean; s3?: typeof s3 }) =>
+    new BucketConnector(
+      { sourceType: "FILE_CATALOG_OBJECT", config: { kind: "s3", bucket, endpoint }, secrets: keys },
+      environment,
+    );
+
+  test("gets the connection's own keys, and lies in a private network only where the operator allows it", async () => {
+    const asked: string[] = [];
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch(request) {
+        asked.push(request.headers.get("authorization") ?? "");
+        return new Response(
+          '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>',
+        );
+      },
+    });
+    const { origin } = server.url;
+    const list = (connector: BucketConnector) => listed(connector.list({ signal }));
+    const refusal = await list(openOwn(origin, {})).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "connector.address_refused" });
+    expect(asked).toEqual([]);
+    await list(openOwn(origin, { allowPrivateNetwork: true }));
+    await list(openOwn(origin, { s3: { ...s3, endpoint: origin } }));
+    await server.stop(true);
+    expect(asked.map((header) => header.includes("Credential=own-key/"))).toEqual([true, true]);
+  });
+});
+
 describe("a bucket's configuration", () => {
   test("the object store's own buckets are no sources", () => {
     expect(() => open({ bucket: "reserved" })).toThrow(expect.objectContaining({ code: "connector.bad_config" }));

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { InputError } from "../../errors.ts";
+import { AddressGuard, type Resolve } from "../address_guard.ts";
 import type {
   Connection,
   ConnectionTest,
@@ -15,11 +16,11 @@ import type {
   Listing,
   SourceType,
 } from "../connector.ts";
-import { AddressGuard, type Resolve } from "./address_guard.ts";
+import { PageTree } from "./ancestors.ts";
 import { type ConfluenceSettings, readSettings } from "./config.ts";
 import { detectSite } from "./detect.ts";
 import { fetchAttachment, refuseExcluded } from "./fetch_attachment.ts";
-import { fetchPage, PageTree } from "./fetch_page.ts";
+import { fetchPage } from "./fetch_page.ts";
 import { ConfluenceHttp, type HttpSettings, PATIENCE_MS } from "./http.ts";
 import { listConfluence } from "./list.ts";
 import { Names } from "./names.ts";

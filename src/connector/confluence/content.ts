@@ -21,6 +21,10 @@ export interface ListedPage {
   space: ListedSpace;
   /** From the top; null where the listing does not know all of them. */
   ancestors: Ancestor[] | null;
+  /** Ids of the ancestors, as far up as the listing knows them: a move of any of them is a change of the page's path. */
+  lineage: string[];
+  /** Empty where the listing leaves them out. */
+  labels: string[];
   url: string;
 }
 
@@ -54,15 +58,16 @@ export interface CommentDigest {
   sum: bigint;
 }
 
-/** Comments are none of the page's versions, so they are part of the mark. */
+/** Comments, labels and the page's place are none of its versions, so they are part of the mark. */
 export function describePage(siteName: string, page: ListedPage, comments: CommentDigest | undefined): Descriptor {
   const mark = page.version === null ? `?${page.modifiedAt ?? Date.now()}` : String(page.version);
-  const place = hashOf(page.title, page.parentId ?? "", page.space.key, page.status);
+  const place = hashOf(page.title, page.lineage.join("/"), page.space.key, page.status);
+  const labelled = page.labels.length > 0 ? `:l${hashOf(...[...page.labels].sort())}` : "";
   const said = comments && comments.count > 0 ? `:c${comments.count}.${comments.sum.toString(36)}` : "";
   return {
     sourceType: "CONFLUENCE_PAGE",
     externalRef: pageRef(siteName, page.id),
-    fingerprint: `v${mark}:${place}${said}`,
+    fingerprint: `v${mark}:${place}${labelled}${said}`,
     modifiedAt: page.modifiedAt,
     size: null,
     name: page.title.normalize("NFC"),
@@ -99,7 +104,8 @@ export function describeAttachment(
     externalRef: attachmentRef(siteName, file.id),
     fingerprint: `v${version}:${file.size ?? "?"}:${hashOf(name, file.pageId, excluded ?? "")}`,
     modifiedAt: file.modifiedAt,
-    size: file.size,
+    // Of what is left out, nothing is ever read.
+    size: excluded === null ? file.size : null,
     name,
     title: null,
     url: file.url,

@@ -6,23 +6,17 @@
 import { PAGE_MEDIA_TYPE, type PagePayload, payloadBytes } from "../../convert/confluence/page_payload.ts";
 import { InputError, PermanentError, SluiceError, SnoozeError, TransientError } from "../../errors.ts";
 import type { Descriptor, FetchContext, Fetched } from "../connector.ts";
+import { listedAncestors, type PageTree } from "./ancestors.ts";
 import type { ConfluenceSettings } from "./config.ts";
-import type { Ancestor } from "./content.ts";
 import type { ConfluenceHttp, RequestOptions } from "./http.ts";
-import { idOf, isObject, objectAt, textOf } from "./json.ts";
+import { idOf, textOf } from "./json.ts";
 import type { Names } from "./names.ts";
-import { rowsOf } from "./paging.ts";
 import { type Comment, readComments } from "./read_comments.ts";
 import type { Included, Includes } from "./read_includes.ts";
 import { type ReadPage, readPage } from "./read_page.ts";
 import { pageRef, titleAlias } from "./refs.ts";
 import { mentionedUsers } from "./scan_storage.ts";
-import { type Site, v2, withQuery } from "./site.ts";
-
-const ANCESTORS_MAX = 50;
-/** Ancestors that the listing did not know, kept so long. */
-const TREE_KEPT_MS = 10 * 60_000;
-const TREE_MAX = 20_000;
+import type { Site } from "./site.ts";
 
 export interface PageDeps {
   http: ConfluenceHttp;
@@ -81,7 +75,7 @@ async function fetched(
   const ancestors =
     page.ancestors ??
     listedAncestors(locator.ancestors, page.parentId) ??
-    (await deps.tree.above(page.parentId, site, deps.http, options));
+    (await deps.tree.above(page.parentId, page.parentType, site, deps.http, options));
   const payload: PagePayload = {
     sluice: "confluence-page/1",
     id: page.id,
@@ -137,53 +131,6 @@ function peopleOf(page: ReadPage, comments: Comment[], includes: Included[]): st
   }
   for (const { storage } of includes) for (const user of mentionedUsers(storage)) people.add(user);
   return [...people];
-}
-
-/** What the listing knew, unless the page was moved since. */
-function listedAncestors(value: unknown, parentId: string | null): Ancestor[] | null {
-  if (!Array.isArray(value)) return null;
-  const ancestors = value.flatMap((one) => {
-    const id = isObject(one) ? idOf(one.id) : undefined;
-    return id === undefined ? [] : [{ id, title: textOf(objectAt(one).title) ?? id }];
-  });
-  return (ancestors.at(-1)?.id ?? null) === parentId ? ancestors : null;
-}
-
-/** Titles of pages by their ids, for paths that the listing could not give. */
-export class PageTree {
-  private readonly known = new Map<string, { title: string; parentId: string | null; until: number }>();
-
-  /** From the top down to the parent. What is not visible, such as a folder, ends the path. */
-  async above(parentId: string | null, site: Site, http: ConfluenceHttp, options: RequestOptions): Promise<Ancestor[]> {
-    const path: Ancestor[] = [];
-    for (let id = parentId; id !== null && path.length < ANCESTORS_MAX; ) {
-      const node = await this.node(id, site, http, options);
-      if (node === null) break;
-      path.unshift({ id, title: node.title });
-      id = node.parentId;
-    }
-    return path;
-  }
-
-  private async node(
-    id: string,
-    site: Site,
-    http: ConfluenceHttp,
-    options: RequestOptions,
-  ): Promise<{ title: string; parentId: string | null } | null> {
-    const before = this.known.get(id);
-    if (before !== undefined && before.until > Date.now()) return before.title === "" ? null : before;
-    const url = withQuery(v2(site, "/pages"), { id, limit: 1 });
-    const row = rowsOf((await http.json(url, options)).body)[0];
-    const node = {
-      title: textOf(row?.title) ?? "",
-      parentId: idOf(row?.parentId) ?? null,
-      until: Date.now() + TREE_KEPT_MS,
-    };
-    if (this.known.size >= TREE_MAX) this.known.clear();
-    this.known.set(id, node);
-    return node.title === "" ? null : node;
-  }
 }
 
 /** The same error with the page's id and address, so that somebody can look for himself. */

@@ -4,7 +4,7 @@
  * else; bodies are bounded by what is really read. Only GET and one read-only POST are ever sent.
  */
 import { messageOf, PermanentError, SluiceError, SnoozeError, TransientError } from "../../errors.ts";
-import type { AddressGuard } from "./address_guard.ts";
+import type { AddressGuard } from "../address_guard.ts";
 import { type Answer, judge, restAfterSuccess, type Verdict } from "./answers.ts";
 import type { Deployment } from "./config.ts";
 import { type Pace, sleep } from "./rate_limit.ts";
@@ -173,15 +173,10 @@ export class ConfluenceHttp {
     const within = AbortSignal.any([signal, AbortSignal.timeout(this.settings.deadlineMs ?? deadlineMs)]);
     let url = new URL(first);
     for (let hop = 0; ; hop++) {
-      await this.guard.check(url);
-      const own = url.origin === origin;
-      const response = await fetch(url, {
-        method: options.post === undefined ? "GET" : "POST",
-        headers: this.headersOf(own, how.accept, options.post !== undefined),
-        redirect: "manual",
-        signal: within,
-        ...(options.post === undefined ? {} : { body: JSON.stringify(options.post) }),
-      });
+      const headers = this.headersOf(url.origin === origin, how.accept, options.post !== undefined);
+      const method = options.post === undefined ? "GET" : "POST";
+      const body = options.post === undefined ? {} : { body: JSON.stringify(options.post) };
+      const response = await this.guard.fetch(url, { method, headers, redirect: "manual", signal: within, ...body });
       const target = hop < REDIRECTS_MAX ? redirectOf(response, url) : null;
       // API calls stay where they are: a redirect of theirs leads to a login page.
       const follow = target !== null && (how.credentialsLeave || isSamePlace(target, url));

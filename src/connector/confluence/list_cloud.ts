@@ -1,7 +1,8 @@
 /**
  * Lists a Cloud site through v2. Lists carry version numbers and no bodies, 250 rows a request, so that a full listing
  * costs a request for 250 pages and shows every change as well as every deletion. Status is asked for and checked again:
- * the lists of spaces give archived pages unless told otherwise (simstudioai/sim#5880).
+ * the lists of spaces give archived pages unless told otherwise (simstudioai/sim#5880). Rows name their parent only, so
+ * that a page whose ancestors come later in the list is held back until they have come.
  */
 import type { ConfluenceSettings } from "./config.ts";
 import type { Ancestor, ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
@@ -25,12 +26,19 @@ const SPACES_MAX = 100;
 const SINGLE_SPACES_MAX = 20;
 const TREE_DEPTH_MAX = 50;
 
+/** A page that was seen in the list. */
+interface TreeNode {
+  title: string;
+  parentId: string | null;
+  /** `page`, or what no list of pages gives: `folder`, `whiteboard`, `database`, `embed`. */
+  parentType: string;
+}
+
 type ContentType = ListedPage["type"];
 const PATHS: Record<ContentType, string> = { page: "/pages", blogpost: "/blogposts" };
 
 export class CloudLister implements Lister {
-  /** Titles and parents of pages seen so far: ancestors, as far as they were listed before their descendants. */
-  private readonly tree = new Map<string, { title: string; parentId: string | null }>();
+  private readonly tree = new Map<string, TreeNode>();
 
   constructor(
     private readonly reader: Reader,
@@ -61,13 +69,19 @@ export class CloudLister implements Lister {
     const query = { status, sort: "id", ...(single ? {} : { "space-id": group.map(({ id }) => id) }) };
     const byId = new Map(group.map((space) => [space.id, space]));
     const what = single ? `the ${type}s of ${only!.key}` : `the ${type}s of ${group.length} spaces`;
+    const held: ListedPage[] = [];
     try {
       for await (const rows of cursorPages(this.reader, { url, query, limit: LIMIT, what })) {
-        yield this.batch(rows, type, (row) => byId.get(idOf(row.spaceId) ?? "") ?? (single ? only : undefined));
+        const batch = this.batch(rows, type, (row) => byId.get(idOf(row.spaceId) ?? "") ?? (single ? only : undefined));
+        const [ready, early] = this.placed(batch.pages);
+        held.push(...early);
+        yield { ...batch, pages: ready };
       }
+      yield this.released(held);
     } catch (error) {
       if (single) {
-        yield { pages: [], failures: [spaceFailure(error, this.reader, this.settings.siteName, only!)], ignored: 0 };
+        const failure = spaceFailure(error, this.reader, this.settings.siteName, only!);
+        yield { ...this.released(held), failures: [failure] };
         return;
       }
       // One of many spaces may be the reason; what is given twice is counted once.
@@ -86,7 +100,7 @@ export class CloudLister implements Lister {
         continue;
       }
       const title = textOf(row.title) ?? id;
-      this.tree.set(id, { title, parentId: idOf(row.parentId) ?? null });
+      this.tree.set(id, { title, parentId: idOf(row.parentId) ?? null, parentType: textOf(row.parentType) ?? "page" });
       const status = textOf(row.status) ?? "current";
       if (!isWanted(status, this.settings.archived)) batch.ignored++;
       else batch.pages.push(this.page(row, { id, type, status, title, space }));
@@ -96,26 +110,51 @@ export class CloudLister implements Lister {
 
   private page(row: Json, known: Pick<ListedPage, "id" | "type" | "status" | "title" | "space">): ListedPage {
     const version = objectAt(row, "version");
-    const parentId = idOf(row.parentId) ?? null;
     return {
       ...known,
       version: numberOf(version.number) ?? null,
       modifiedAt: instantOf(version.createdAt) ?? instantOf(row.createdAt),
-      parentId,
-      ancestors: this.ancestorsOf(parentId),
+      parentId: idOf(row.parentId) ?? null,
+      ancestors: null,
+      lineage: [],
+      labels: [],
       url: webUrl(this.site, textOf(objectAt(row, "_links").webui), known.id),
     };
   }
 
-  private ancestorsOf(parentId: string | null): Ancestor[] | null {
-    const path: Ancestor[] = [];
-    for (let id = parentId; id !== null; ) {
-      const found = this.tree.get(id);
-      if (found === undefined || path.length > TREE_DEPTH_MAX) return null;
-      path.unshift({ id, title: found.title });
-      id = found.parentId;
+  /** Pages with their place in the tree, and those of which an ancestor is still to come. */
+  private placed(pages: ListedPage[]): [ready: ListedPage[], early: ListedPage[]] {
+    const [ready, early]: [ListedPage[], ListedPage[]] = [[], []];
+    for (const page of pages) {
+      const { ancestors, missing } = this.pathTo(page.id);
+      const lineage = ancestors.map(({ id }) => id);
+      if (missing === null) ready.push({ ...page, ancestors, lineage });
+      else if (missing.type === "page") early.push(page);
+      else ready.push({ ...page, lineage: [missing.id, ...lineage] });
     }
-    return path;
+    return [ready, early];
+  }
+
+  /** At the end of the list: what has not come by now cannot be seen. */
+  private released(held: ListedPage[]): PageBatch {
+    const [ready, orphaned] = this.placed(held);
+    const rest = orphaned.map((page) => {
+      const { ancestors, missing } = this.pathTo(page.id);
+      return { ...page, lineage: [missing?.id ?? "", ...ancestors.map(({ id }) => id)] };
+    });
+    return { pages: [...ready, ...rest], failures: [], ignored: 0 };
+  }
+
+  /** Ancestors from the top, and the first one upwards that was not listed; null where the path is whole. */
+  private pathTo(pageId: string): { ancestors: Ancestor[]; missing: { id: string; type: string } | null } {
+    const ancestors: Ancestor[] = [];
+    for (let node = this.tree.get(pageId); node !== undefined && node.parentId !== null; ) {
+      const { parentId: id, parentType: type } = node;
+      node = this.tree.get(id);
+      if (node === undefined || ancestors.length > TREE_DEPTH_MAX) return { ancestors, missing: { id, type } };
+      ancestors.unshift({ id, title: node.title });
+    }
+    return { ancestors, missing: null };
   }
 
   /**

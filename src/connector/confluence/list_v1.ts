@@ -8,6 +8,7 @@ import type { ConfluenceSettings } from "./config.ts";
 import type { ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
 import { contentQuery, quoted } from "./cql.ts";
 import { arrayAt, idOf, instantOf, isObject, type Json, numberOf, objectAt, textOf } from "./json.ts";
+import { labelsOf } from "./list_cloud.ts";
 import { groupsOf } from "./list_spaces.ts";
 import {
   type Holders,
@@ -23,7 +24,7 @@ import { type Site, v1, webUrl } from "./site.ts";
 
 const LIMIT = 200;
 const SPACES_MAX = 50;
-const EXPAND = "version,space,ancestors";
+const EXPAND = "version,space,ancestors,metadata.labels";
 
 export class V1Lister implements Lister {
   constructor(
@@ -38,11 +39,10 @@ export class V1Lister implements Lister {
 
   async *pages(): AsyncGenerator<PageBatch> {
     if (this.byQuery) {
-      const cql = contentQuery(
-        this.settings,
-        this.spaces.map(({ key }) => key),
-      );
-      for await (const rows of this.search(cql, EXPAND, "the pages")) yield this.batch(rows);
+      for (const keys of this.keyGroups()) {
+        const cql = contentQuery(this.settings, keys);
+        for await (const rows of this.search(cql, EXPAND, "the pages")) yield this.batch(rows);
+      }
       return;
     }
     const types = this.settings.blogPosts ? ["page", "blogpost"] : ["page"];
@@ -127,25 +127,45 @@ export class V1Lister implements Lister {
     });
   }
 
+  /** Labels of pages and blog posts by their ids, of those that have any. */
+  async *labels(): AsyncGenerator<[pageId: string, labels: string[]][]> {
+    for (const cql of this.restrict("type in (page, blogpost)")) {
+      for await (const rows of this.search(cql, "metadata.labels", "the labels")) {
+        yield rows.flatMap((row): [string, string[]][] => {
+          const id = idOf(row.id);
+          const labels = v1Labels(row);
+          return id === undefined || labels.length === 0 ? [] : [[id, labels]];
+        });
+      }
+    }
+  }
+
   async *comments(): AsyncGenerator<ListedComment[]> {
     for (const cql of this.restrict("type = comment")) {
-      for await (const rows of this.search(cql, "version,container", "the comments")) {
+      for await (const rows of this.search(cql, "version,container,extensions.resolution", "the comments")) {
         yield rows.flatMap((row): ListedComment[] => {
           const id = idOf(row.id);
           const pageId = idOf(objectAt(row, "container").id);
           if (id === undefined || pageId === undefined) return [];
-          const isInline = objectAt(row, "extensions").location === "inline";
-          return [{ id, pageId, version: numberOf(objectAt(row, "version").number) ?? "", isInline }];
+          const extensions = objectAt(row, "extensions");
+          const state = textOf(objectAt(extensions, "resolution").status) ?? "";
+          const version = `${numberOf(objectAt(row, "version").number) ?? ""}${state}`;
+          return [{ id, pageId, version, isInline: extensions.location === "inline" }];
         });
       }
     }
   }
 
   private restrict(condition: string): string[] {
-    if (this.spaces.length === 0) return [condition];
-    return groupsOf(this.spaces, SPACES_MAX).map(
-      (group) => `${condition} and space in (${group.map(({ key }) => quoted(key)).join(",")})`,
+    return this.keyGroups().map((keys) =>
+      keys.length === 0 ? condition : `${condition} and space in (${keys.map(quoted).join(",")})`,
     );
+  }
+
+  /** Keys that go into one query, since addresses have a length; one empty group where no spaces are named. */
+  private keyGroups(): string[][] {
+    const keys = this.spaces.map(({ key }) => key);
+    return keys.length === 0 ? [[]] : groupsOf(keys, SPACES_MAX);
   }
 }
 
@@ -173,11 +193,15 @@ export function v1Page(site: Site, row: Json, listedIn?: ListedSpace): ListedPag
     version: numberOf(version.number) ?? null,
     modifiedAt: instantOf(version.when),
     parentId: ancestors?.at(-1)?.id ?? null,
+    lineage: (ancestors ?? []).map((one) => one.id),
+    labels: v1Labels(row),
     space: { id: idOf(spaceRow.id) ?? listedIn?.id ?? "", key, name: textOf(spaceRow.name) ?? listedIn?.name ?? key },
     ancestors,
     url: webUrl(site, textOf(objectAt(row, "_links").webui), id),
   };
 }
+
+export const v1Labels = (row: Json): string[] => labelsOf(objectAt(row, "metadata", "labels"));
 
 export function v1Attachment(site: Site, row: Json, holder?: string): ListedAttachment | null {
   const id = idOf(row.id);

@@ -25,8 +25,10 @@ export interface ListRequest {
 export const LISTING_PATIENCE_MS = 20 * 60_000;
 const TRIES = 6;
 const LIMIT_MIN = 5;
-/** Pages in a row that bring nothing new although a next one is promised. */
-const FRUITLESS_MAX = 3;
+/** Pages in a row that only repeat what came before although a next one is promised: Data Center does so past the end. */
+const REPEATED_MAX = 3;
+/** The same of empty ones, which may as well hold rows that this user may not see. */
+const EMPTY_MAX = 30;
 
 export interface Reader {
   http: ConfluenceHttp;
@@ -86,7 +88,8 @@ export async function* offsetPages(reader: Reader, request: ListRequest): AsyncG
   const known = new Set<string>();
   let { limit } = request;
   let start = 0;
-  let fruitless = 0;
+  let repeated = 0;
+  let empty = 0;
   for (;;) {
     let body: unknown;
     try {
@@ -104,9 +107,11 @@ export async function* offsetPages(reader: Reader, request: ListRequest): AsyncG
     const fresh = rows.filter((row) => isNew(row, known));
     yield fresh;
     if (textOf(objectAt(body, "_links").next) === undefined) return;
-    fruitless = fresh.length > 0 ? 0 : fruitless + 1;
-    // Data Center goes on past the end of long lists (CONFSERVER-95396), and whole pages may be hidden from this user.
-    if (fruitless >= FRUITLESS_MAX) return;
+    repeated = fresh.length === 0 && rows.length > 0 ? repeated + 1 : 0;
+    empty = rows.length === 0 ? empty + 1 : 0;
+    // CONFSERVER-95396.
+    if (repeated >= REPEATED_MAX) return;
+    if (empty >= EMPTY_MAX) return reader.proof.doubt(`Confluence promised more of ${request.what} without giving any`);
     const given =
       isObject(body) && typeof body.limit === "number" && body.limit > 0 ? Math.min(body.limit, limit) : limit;
     start += fresh.length > 0 ? rows.length : Math.max(rows.length, given);

@@ -1,7 +1,7 @@
 /**
  * The pace of a connection: one rate for all threads and machines that work on it. Where the count is kept is not known
- * here: `RateLimits` is given, over a database in the product and in memory elsewhere. Callers that wait together
- * reserve their turns in one go, so that a fast connection does not cost a statement for each request.
+ * here: `RateLimits` is given, over a database in the product and in memory elsewhere. Turns are reserved in one go for
+ * all who wait, and ahead of time for those who will come, so that a busy database holds up no request.
  */
 
 import { SnoozeError, TransientError } from "../../errors.ts";
@@ -14,8 +14,10 @@ export interface RateLimits {
   pause(key: string, ms: number): Promise<void>;
 }
 
-/** Turns that one reservation may take, as a share of a second: a pause is noticed after about so long. */
-const AHEAD_SECONDS = 0.25;
+/** Turns are reserved so far ahead at most: a pause of others is noticed after about so long. */
+const AHEAD_MS = 500;
+/** A turn that nobody took in time is good for so long. */
+const CATCH_UP_MS = 300;
 
 /** For a single process. */
 export class LocalRateLimits implements RateLimits {
@@ -42,8 +44,15 @@ interface Waiting {
 }
 
 export class Pace {
-  private waiting: Waiting[] = [];
-  private reserving = false;
+  private readonly waiting: Waiting[] = [];
+  /** Times of turns that are reserved and nobody's yet, earliest first. */
+  private readonly reserved: number[] = [];
+  /** Of the last turn that was reserved. */
+  private horizon = 0;
+  /** Turns that were given away since the last reservation: so many will be wanted again. */
+  private taken = 0;
+  private isReserving = false;
+  private later: ReturnType<typeof setTimeout> | undefined;
   private pausedUntil = 0;
 
   constructor(
@@ -61,61 +70,99 @@ export class Pace {
     const { promise, resolve: go, reject: fail } = Promise.withResolvers<void>();
     const one: Waiting = { signal, until: performance.now() + patienceMs, go, fail };
     this.waiting.push(one);
-    void this.reserve();
-    const late = setTimeout(() => {
-      // Only while it stands in the queue: a turn that is reserved is near.
+    // Only while it stands in the queue: a turn that is its own is near.
+    const leave = (reason: unknown) => {
       const at = this.waiting.indexOf(one);
-      if (at >= 0) this.waiting.splice(at, 1);
-      if (at >= 0) fail(tooLate(patienceMs / 4));
-    }, patienceMs);
-    return promise.finally(() => clearTimeout(late));
+      if (at < 0) return;
+      this.waiting.splice(at, 1);
+      fail(reason);
+    };
+    const abort = () => leave(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const late = setTimeout(() => leave(tooLate(patienceMs / 4)), patienceMs);
+    this.serve();
+    return promise.finally(() => {
+      clearTimeout(late);
+      signal.removeEventListener("abort", abort);
+    });
   }
 
   /** The site asked to be left alone: nobody goes on before that time, on no machine. */
   async pause(ms: number): Promise<void> {
     this.pausedUntil = Math.max(this.pausedUntil, performance.now() + ms);
+    this.reserved.length = 0;
     await this.limits.pause(this.key, ms);
   }
 
-  private async reserve(): Promise<void> {
-    if (this.reserving) return;
-    this.reserving = true;
-    try {
-      while (this.waiting.length > 0) {
-        await Promise.resolve();
-        const group = this.waiting.splice(0, Math.max(1, Math.ceil(this.perSecond * AHEAD_SECONDS)));
-        if (group.length > 0) await this.release(group);
+  /** Gives reserved turns to those who wait, and reserves the next ones before they are needed. */
+  private serve(): void {
+    const now = performance.now();
+    while (this.reserved.length > 0 && this.reserved[0]! < now - CATCH_UP_MS) this.reserved.shift();
+    while (this.waiting.length > 0 && this.reserved.length > 0) {
+      const one = this.waiting.shift()!;
+      if (this.reserved[0]! > one.until) one.fail(tooLate(this.reserved[0]! - now));
+      else {
+        this.taken++;
+        void this.release(one, this.reserved.shift()!);
       }
-    } finally {
-      this.reserving = false;
     }
+    if (this.isReserving || this.wanted() <= 0) return;
+    const tooEarlyMs = this.horizon - now - AHEAD_MS / 2;
+    if (tooEarlyMs <= 0) void this.reserve();
+    else if (this.waiting.length > 0) this.serveIn(tooEarlyMs);
   }
 
-  private async release(group: Waiting[]): Promise<void> {
+  /** Who waits now, or as many as came since the last time, less what is there. */
+  private wanted(): number {
+    return Math.max(this.waiting.length, this.taken - this.reserved.length);
+  }
+
+  private serveIn(ms: number): void {
+    for (const one of this.waiting.filter(({ until }) => until < this.horizon)) {
+      this.waiting.splice(this.waiting.indexOf(one), 1);
+      one.fail(tooLate(this.horizon - performance.now()));
+    }
+    this.later ??= setTimeout(() => {
+      this.later = undefined;
+      this.serve();
+    }, ms);
+  }
+
+  private async reserve(): Promise<void> {
+    this.isReserving = true;
     try {
-      const firstMs = await this.limits.acquire(this.key, this.perSecond, group.length);
-      const turns = group.map((one, i) => this.releaseOne(one, firstMs + (i * 1000) / this.perSecond));
-      // The next group reserves when this one's last turn has come: who reserves far ahead misses pauses.
-      await turns.at(-1);
+      // Whoever comes in the same moment is counted.
+      await Promise.resolve();
+      const most = Math.max(1, Math.ceil((this.perSecond * AHEAD_MS) / 1000));
+      const count = Math.min(most, Math.max(1, this.wanted()));
+      this.taken = 0;
+      const firstMs = await this.limits.acquire(this.key, this.perSecond, count);
+      const first = performance.now() + firstMs;
+      for (let i = 0; i < count; i++) this.reserved.push(first + (i * 1000) / this.perSecond);
+      this.horizon = this.reserved.at(-1)!;
     } catch (error) {
       const fault = new TransientError("connector.unavailable", "the shared pace cannot be read", {}, { cause: error });
-      for (const one of group) one.fail(fault);
+      for (const one of this.waiting.splice(0)) one.fail(fault);
+    } finally {
+      this.isReserving = false;
     }
+    this.serve();
   }
 
-  private async releaseOne(one: Waiting, ms: number): Promise<void> {
+  private async release(one: Waiting, at: number): Promise<void> {
     try {
-      await this.waitWithin(one, ms);
+      await this.waitWithin(one, at);
       // Somebody else may have been told to rest meanwhile.
-      await this.waitWithin(one, this.pausedUntil - performance.now());
+      await this.waitWithin(one, this.pausedUntil);
       one.go();
     } catch (error) {
       one.fail(error);
     }
   }
 
-  private async waitWithin(one: Waiting, ms: number): Promise<void> {
-    if (performance.now() + ms > one.until) throw tooLate(ms);
+  private async waitWithin(one: Waiting, at: number): Promise<void> {
+    const ms = at - performance.now();
+    if (at > one.until) throw tooLate(ms);
     await sleep(ms, one.signal);
   }
 }

@@ -23,6 +23,8 @@ export interface ReadPage {
   createdAt: string | null;
   createdBy: string | null;
   parentId: string | null;
+  /** Cloud has parents that are no pages: `folder`, `whiteboard`, `database`, `embed`. */
+  parentType: string;
   ancestors: Ancestor[] | null;
   labels: string[];
   url: string;
@@ -59,6 +61,7 @@ export async function readPage(
     createdAt: instantOf(row.createdAt),
     createdBy: textOf(row.authorId) ?? null,
     parentId: idOf(row.parentId) ?? null,
+    parentType: textOf(row.parentType) ?? "page",
     ancestors: null,
     labels: await allLabels(row, v2(site, `${path}/${id}/labels`), http, options),
     url: webUrl(site, textOf(objectAt(row, "_links").webui), id),
@@ -103,10 +106,11 @@ async function readV1(
   const creator = objectAt(row, "history", "createdBy");
   return {
     ...page,
+    parentType: "page",
     modifiedBy: userId(editor),
     createdAt: instantOf(objectAt(row, "history").createdDate),
     createdBy: userId(creator),
-    labels: labelsOf(objectAt(row, "metadata", "labels")).sort(),
+    labels: page.labels.sort(),
     storage: storageOf(row, id),
     names: [editor, creator].flatMap((user): [string, string][] => {
       const key = userId(user);

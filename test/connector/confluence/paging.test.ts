@@ -57,7 +57,7 @@ describe("Data Center", () => {
         _links: start + limit < all.length ? { next: "/x" } : {},
       });
     });
-    const seen = await read(offsetPages(readerOf(), request(100)));
+    const seen = await read(offsetPages(readerOf(), request(20)));
     expect(seen).toEqual(all.map(({ id }) => id).filter((id) => !hidden(id)));
   });
 
@@ -74,6 +74,14 @@ describe("Data Center", () => {
     const seen = await read(offsetPages(readerOf(), request()));
     expect(new Set(seen).size).toBe(seen.length);
     expect(server.requests.length).toBeLessThan(40);
+  });
+
+  test("a list that promises more for ever and gives nothing proves nothing", async () => {
+    server = serve(() => json({ results: [], limit: 200, size: 200, _links: { next: "/x" } }));
+    const reader = readerOf();
+    expect(await read(offsetPages(reader, request()))).toEqual([]);
+    reader.proof.end();
+    expect(reader.proof.outcome().listingComplete).toBe(false);
   });
 
   test("the page size is halved where large pages break the server, down to a few rows", async () => {

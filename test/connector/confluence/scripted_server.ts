@@ -1,5 +1,5 @@
 /** A server that answers by script, for one quirk at a time, and a way to Confluence that does not wait for long. */
-import { AddressGuard } from "../../../src/connector/confluence/address_guard.ts";
+import { AddressGuard } from "../../../src/connector/address_guard.ts";
 import { ConfluenceHttp } from "../../../src/connector/confluence/http.ts";
 import { LocalRateLimits, Pace } from "../../../src/connector/confluence/rate_limit.ts";
 
@@ -37,15 +37,16 @@ export const html = (body: string, status = 200, headers: Record<string, string>
   new Response(body, { status, headers: { "content-type": "text/html;charset=UTF-8", ...headers } });
 
 export function httpTo(
-  options: { authorization?: string | null; deadlineMs?: number; limits?: LocalRateLimits } = {},
+  options: { authorization?: string | null; deadlineMs?: number; limits?: LocalRateLimits; guard?: AddressGuard } = {},
 ): ConfluenceHttp {
   const { authorization = "Basic c2VjcmV0OnNlY3JldA==", deadlineMs, limits = new LocalRateLimits() } = options;
+  const guard = options.guard ?? new AddressGuard(true);
   const settings = {
     authorization,
     backoffMs: { first: 2, max: 10 },
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
-  return new ConfluenceHttp(settings, new Pace(limits, "test", 10_000), new AddressGuard(true));
+  return new ConfluenceHttp(settings, new Pace(limits, "test", 10_000), guard);
 }
 
 export const signal = new AbortController().signal;
