@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { isAbsolute, resolve } from "node:path";
+import { parseEnv } from "node:util";
 import * as v from "valibot";
 import {
   CONFLUENCE_SECRET_NAMES,
@@ -14,6 +15,7 @@ import {
   confluenceOf,
 } from "./confluence_environment.ts";
 import { InputError } from "./errors.ts";
+import { parseFailpoints } from "./failpoint.ts";
 import type { LogLevel } from "./log.ts";
 import type { ObjectsConfig } from "./store/objects.ts";
 
@@ -94,9 +96,35 @@ const Environment = v.object({
   LEASE_SECONDS: integer(60, 2, 3600),
   HEARTBEAT_SECONDS: integer(10, 1, 600),
   SHUTDOWN_SECONDS: integer(20, 0, 600),
+  WEBHOOK_ALLOW_PRIVATE_NETWORK: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
+  NOTIFY_SOCKET: v.optional(text),
+  WATCHDOG_USEC: v.optional(integer(0, 1, Number.MAX_SAFE_INTEGER)),
+  RETENTION_JOBS_DAYS: v.optional(integer(0, 1, 36_500)),
+  RETENTION_VERSIONS_DAYS: v.optional(integer(0, 1, 36_500)),
+  RETENTION_VERSIONS_KEEP: integer(1, 0, 10_000),
+  RETENTION_PURGED_DAYS: v.optional(integer(0, 1, 36_500)),
+  RETENTION_ORPHANS_DAYS: integer(7, 1, 3650),
+  SLUICE_FAILPOINTS: v.optional(
+    v.pipe(
+      text,
+      v.check((list) => parseFailpoints(list) !== null, "is no list of failpoints"),
+    ),
+  ),
 });
 
 export type Config = ReturnType<typeof readConfig>;
+
+/** Lines of NAME=value in the file that SLUICE_ENV_FILE names; the environment itself goes before them. */
+function withEnvFile(env: Record<string, string | undefined>, faults: string[]): Record<string, string | undefined> {
+  const path = env["SLUICE_ENV_FILE"];
+  if (!path) return env;
+  try {
+    return { ...parseEnv(readFileSync(path, "utf8")), ...env };
+  } catch (error) {
+    faults.push(`SLUICE_ENV_FILE: cannot read ${path}: ${(error as Error).message}`);
+    return env;
+  }
+}
 
 function withSecretFiles(
   env: Record<string, string | undefined>,
@@ -144,8 +172,12 @@ function crossChecks(env: v.InferOutput<typeof Environment>): string[] {
  * Reads and checks the configuration.
  * @throws InputError `config.invalid` whose message lists every fault, a line each.
  */
-export function readConfig(defaultLogLevel: LogLevel = "info", env: Record<string, string | undefined> = process.env) {
+export function readConfig(
+  defaultLogLevel: LogLevel = "info",
+  environment: Record<string, string | undefined> = process.env,
+) {
   const faults: string[] = [];
+  const env = withEnvFile(environment, faults);
   // An empty variable means "not set": unit files and compose files cannot unset one.
   const given = Object.fromEntries(Object.entries(withSecretFiles(env, faults)).filter(([, value]) => value !== ""));
   const parsed = v.safeParse(Environment, given);
@@ -218,6 +250,9 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
     upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
     secretKey: env.SECRET_KEY ?? null,
     confluence: confluenceOf(env),
+    webhooks: { allowPrivateNetwork: env.WEBHOOK_ALLOW_PRIVATE_NETWORK === "true" },
+    /** For crash tests only. */
+    failpoints: parseFailpoints(env.SLUICE_FAILPOINTS ?? "") ?? [],
     convert: {
       deadlineMs: env.CONVERT_DEADLINE_SECONDS * 1000,
       memoryMaxBytes: env.CONVERT_MEMORY_MAX_MB * 1024 * 1024,
@@ -229,6 +264,16 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
       leaseSeconds: env.LEASE_SECONDS,
       heartbeatMs: env.HEARTBEAT_SECONDS * 1000,
       shutdownMs: env.SHUTDOWN_SECONDS * 1000,
+    },
+    /** Set by systemd for a unit of Type=notify. */
+    systemd: { notifySocket: env.NOTIFY_SOCKET ?? null, watchdogUsec: env.WATCHDOG_USEC ?? null },
+    /** Null: kept for ever. */
+    retention: {
+      jobsDays: env.RETENTION_JOBS_DAYS ?? null,
+      versionsDays: env.RETENTION_VERSIONS_DAYS ?? null,
+      versionsKeep: env.RETENTION_VERSIONS_KEEP,
+      purgedDays: env.RETENTION_PURGED_DAYS ?? null,
+      orphansDays: env.RETENTION_ORPHANS_DAYS,
     },
   };
 }

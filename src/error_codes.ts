@@ -19,6 +19,20 @@ export const CODES = {
   "auth.read_only": code(403, "Use a token with the scope write."),
   "auth.admin_only": code(403, "Use an admin token."),
   "auth.wrong_tenant": code(403, "Use a token of that tenant, or name the token's own tenant."),
+  "auth.cross_site": code(
+    403,
+    "Send the form from the console itself; a proxy before it must pass the Host header on.",
+  ),
+
+  "backup.damaged": code(422, "Use another backup: this one is not what was written, so nothing was restored."),
+  "backup.exists": code(409, "Name a file that does not exist, or remove it."),
+  "backup.not_embedded": code(
+    422,
+    "Back up the database with pg_dump and the buckets with their own versioning or replication; docs/deploy_vm.md shows how.",
+  ),
+  "backup.not_empty": code(409, "Move DATA_DIR away, or name another DATA_DIR: a restore never writes over anything."),
+  "backup.nothing": code(404, "Name the DATA_DIR that the service uses."),
+  "backup.other_version": code(422, "Restore with a release at least as new as the one that wrote the backup."),
 
   "cli.bad_option": code(400, "Correct the named option; --help shows what it takes."),
   "cli.is_folder": code(400, "Name its files (FOLDER/*), or index the whole folder with `sluice ingest`."),
@@ -129,6 +143,9 @@ export const CODES = {
     "The embeddings endpoint did not answer; it is tried again by itself. `sluice doctor` shows why.",
   ),
 
+  "index.damaged": code(500, "Sync the source again, or send the upload again: it is indexed anew."),
+
+  "internal.failpoint": code(500, "A crash test asked for it: unset SLUICE_FAILPOINTS."),
   "internal.unexpected": code(
     500,
     "This is a defect: report it with the correlation id and the log lines that carry it.",
@@ -170,12 +187,21 @@ export const CODES = {
   ),
   "request.wrong_content_type": code(415, "Send the body with Content-Type: application/json."),
   "request.too_large": code(413, "Send a smaller body."),
+  "request.bad_idempotency_key": code(400, "Send a new UUID as Idempotency-Key, or none."),
+  "request.idempotency_key_reused": code(
+    422,
+    "Send a new Idempotency-Key with each new request; an earlier one belongs to its request, its body and its token for 24 hours.",
+  ),
+  "request.in_progress": code(409, "Send the same request with the same Idempotency-Key again in a moment."),
   "request.no_such_route": code(404, "GET /openapi.json lists the routes."),
   "request.method_not_allowed": code(405, "Use one of the methods that the Allow header names."),
   "request.tenant_required": code(400, "Name the tenant in tenant_id: an admin token belongs to none."),
 
+  "schedule.not_found": code(404, "Set one with PUT /v1/connections/{id}/schedule."),
+
   "schema.changed": code(500, "Start the binary that migrated this database, or restore the database from a backup."),
   "schema.newer": code(500, "Start a binary at least as new as the one that migrated this database."),
+  "schema.pending": code(500, "Run `sluice migrate` first."),
 
   "tenant.not_found": code(404, "List the tenants to see their ids."),
   "tenant.duplicate_name": code(409, "Choose another name, or use the tenant that has it."),
@@ -195,6 +221,18 @@ export const CODES = {
   "upload.too_many_fields": code(400, "Send fewer or shorter form fields."),
   "upload.duplicate_field": code(400, "Send each form field once."),
   "upload.spool_failed": code(507, "The server could not write the upload to disk; free space on DATA_DIR."),
+
+  "webhook.not_found": code(404, "List the webhooks to see their ids."),
+  "webhook.bad_url": code(422, "Name an http:// or https:// address without user, password or fragment."),
+  "webhook.address_refused": code(
+    403,
+    "The address lies in a private network: the operator can allow such webhooks with WEBHOOK_ALLOW_PRIVATE_NETWORK=true.",
+  ),
+  "webhook.refused": code(
+    502,
+    "The receiver must answer 2xx within 10 s; redirects are not followed. It is tried again.",
+  ),
+  "webhook.unreachable": code(503, "The receiver did not answer; it is tried again by itself."),
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof CODES;

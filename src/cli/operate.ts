@@ -1,7 +1,7 @@
 /** `sluice migrate`, `sluice tenant …` and `sluice token …`: they work on the database itself and need no API. */
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
-import { connectDatabase, endDatabase } from "../db/connect.ts";
+import { connectDatabase, endDatabase, type PoolOptions } from "../db/connect.ts";
 import { migrate, migrationStatus } from "../db/migrate.ts";
 import { InputError } from "../errors.ts";
 import { createLog } from "../log.ts";
@@ -12,9 +12,14 @@ import { openDatabase } from "./runtime.ts";
 import { EXIT, print, printJson, table } from "./terminal.ts";
 
 /** Runs `work` with a connection, and closes whatever was opened for it. */
-export async function withDatabase<T>(config: Config, launch: Launch, work: (sql: Sql) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  config: Config,
+  launch: Launch,
+  work: (sql: Sql) => Promise<T>,
+  options: Partial<PoolOptions> = {},
+): Promise<T> {
   const database = await openDatabase(config, launch, createLog(config.logLevel));
-  const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice" });
+  const sql = connectDatabase(database.target, { max: 2, applicationName: "sluice", ...options });
   try {
     return await work(sql);
   } finally {

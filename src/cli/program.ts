@@ -45,6 +45,7 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
   addDocumentCommands(program, run);
   addConnectionCommands(program, run);
   addOperatorCommands(program, run);
+  addKeepingCommands(program, run);
   program
     .command("version")
     .description("print version, commit, Bun version and schema version")
@@ -120,7 +121,9 @@ function addDocumentCommands(program: Command, run: Run): void {
 }
 
 function addConnectionCommands(program: Command, run: Run): void {
-  const connection = program.command("connection").description("create, list, test and delete connections to sources");
+  const connection = program
+    .command("connection")
+    .description("create, list, change, test and delete connections to sources");
   const load = () => import("./connection.ts");
   connection
     .command("list")
@@ -142,6 +145,16 @@ function addConnectionCommands(program: Command, run: Run): void {
     .option("--json", "as one JSON object", false)
     .action((name, o) => run(async (c) => (await load()).connectionCreate(name, o, c.config, c.launch, c.log), true));
   connection
+    .command("update <connection>")
+    .description("change what is given (by id or name) and leave the rest")
+    .option("--name <name>", "another name")
+    .option("--config <json>", "its whole configuration, as JSON or @FILE")
+    .option("--secret <name=@file>", "a secret from a file, or from standard input with NAME=-", collect, [])
+    .option("--secret-env <name=variable>", "a secret from an environment variable", collect, [])
+    .option("--remove-secrets", "forget the secrets that were saved", false)
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await load()).connectionUpdate(id, o, c.config, c.launch, c.log), true));
+  connection
     .command("test <connection>")
     .description("try what a sync would need (by id or name)")
     .option("--json", "as one JSON object", false)
@@ -150,6 +163,26 @@ function addConnectionCommands(program: Command, run: Run): void {
     .command("delete <connection>")
     .description("delete a connection (by id or name); its documents stay")
     .action((id) => run(async (c) => (await load()).connectionDelete(id, c.config, c.launch, c.log), true));
+}
+
+function addKeepingCommands(program: Command, run: Run): void {
+  program
+    .command("gc")
+    .description("delete what the RETENTION_* variables no longer keep, and objects that no row names")
+    .option("--dry-run", "only say what would be deleted", false)
+    .option("--rows-only", "do not look through the buckets for orphaned objects", false)
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./gc.ts")).gc(o, c.config, c.launch), true));
+  program
+    .command("backup <file>")
+    .description("write all of DATA_DIR into one archive (.tar.zst); embedded mode, while the service is stopped")
+    .option("--json", "as one JSON object", false)
+    .action((file, o) => run(async (c) => (await import("./backup.ts")).backup(file, o, c.config), true));
+  program
+    .command("restore <file>")
+    .description("make a new DATA_DIR from a backup, after every file in it was verified")
+    .option("--json", "as one JSON object", false)
+    .action((file, o) => run(async (c) => (await import("./restore.ts")).restore(file, o, c.config, c.launch), true));
 }
 
 function addOperatorCommands(program: Command, run: Run): void {
@@ -171,6 +204,13 @@ function addOperatorCommands(program: Command, run: Run): void {
     .option("--fix", "create missing buckets", false)
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./doctor.ts")).doctor(o, c.config, c.launch), true));
+  program
+    .command("fsck")
+    .description("check that what must be true of the database and its objects is true")
+    .option("--fast", "look for objects without reading them", false)
+    .option("--repair", "repair what can be repaired without doing harm", false)
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await import("./fsck.ts")).fsckCommand(o, c.config, c.launch), true));
 
   const tenant = program.command("tenant").description("create and list tenants");
   tenant

@@ -5,10 +5,10 @@
 import { mkdir } from "node:fs/promises";
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
-import type { JsonObject, SourceType } from "../connector/connector.ts";
 import { connectDatabase, type DatabaseTarget, endDatabase } from "../db/connect.ts";
 import { migrate } from "../db/migrate.ts";
 import { createEmbedder, type Embedder } from "../embed/provider.ts";
+import { armFailpoints } from "../failpoint.ts";
 import { createApp } from "../http/app.ts";
 import { search } from "../index/search.ts";
 import type { Log } from "../log.ts";
@@ -30,6 +30,8 @@ export interface Runtime {
   wake: Wake;
   /** Resolves when all worker threads run, rejects when one cannot start; requests can be answered before that. */
   workersReady: Promise<void>;
+  /** Null without workers. */
+  pool: WorkerPool | null;
   /** Ends workers within their budget, then connections and the embedded database. */
   stop(): Promise<void>;
 }
@@ -39,6 +41,8 @@ export interface RuntimeOptions {
   workers: boolean;
   /** Local folders that this call may read beside FILE_CATALOG_ROOTS: what the person at the command line named. */
   extraRoots?: string[];
+  /** Aborted before the server stops, so that no open stream holds it up. */
+  closing?: AbortSignal;
 }
 
 /** Opens the database of the configuration: the given one, or the embedded one in DATA_DIR. */
@@ -66,6 +70,8 @@ export async function startRuntime(given: Config, launch: Launch, log: Log, opti
     for (const step of undo.splice(0).reverse())
       await step().catch((error: unknown) => log.warn({ err: error }, "a part did not stop cleanly"));
   };
+  armFailpoints(given.failpoints);
+  if (given.failpoints.length > 0) log.warn({ failpoints: given.failpoints }, "failpoints are armed");
   try {
     const database = await openDatabase(given, launch, log);
     undo.push(database.stop);
@@ -87,25 +93,26 @@ export async function startRuntime(given: Config, launch: Launch, log: Log, opti
 
     const fileCatalogRoots = [...config.fileCatalogRoots, ...(options.extraRoots ?? [])];
     const registry = registryOf(config, objects, fileCatalogRoots);
-    const validateConnectionConfig = (sourceType: SourceType, given: JsonObject) =>
-      registry.validate(sourceType, given);
+    const validateConnectionConfig = (...asked: Parameters<typeof registry.validate>) => registry.validate(...asked);
     const openConnector = connectorOpener(config, sql, objects, fileCatalogRoots);
     const parts = { config, sql, objects, embedder, wake, log };
-    const app = createApp({ ...parts, search, validateConnectionConfig, openConnector });
+    const app = createApp({ ...parts, search, validateConnectionConfig, openConnector, closing: options.closing });
     let workersReady = Promise.resolve();
+    let pool: WorkerPool | null = null;
     if (options.workers) {
-      const pool = new WorkerPool({
+      const workers = new WorkerPool({
         threads: config.worker.threads,
         spawn: launch.spawnWorker,
         start: { config, database: database.target, childCommand: launch.childCommand, fileCatalogRoots },
         log,
       });
-      undo.push(() => pool.stop(config.worker.shutdownMs));
-      workersReady = pool.start();
+      pool = workers;
+      undo.push(() => workers.stop(config.worker.shutdownMs));
+      workersReady = workers.start();
       workersReady.catch(() => {});
       if (config.database.url) await wake.listen(sql);
     }
-    return { config, sql, objects, embedder, app, wake, workersReady, stop };
+    return { config, sql, objects, embedder, app, wake, pool, workersReady, stop };
   } catch (error) {
     await stop();
     throw error;

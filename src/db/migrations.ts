@@ -8,6 +8,9 @@ import sql0003 from "../../sql/0003_sources.sql" with { type: "text" };
 import sql0004 from "../../sql/0004_documents.sql" with { type: "text" };
 import sql0005 from "../../sql/0005_lexical_statistics.sql" with { type: "text" };
 import sql0006 from "../../sql/0006_confluence.sql" with { type: "text" };
+import sql0007 from "../../sql/0007_console.sql" with { type: "text" };
+import sql0009 from "../../sql/0009_automation.sql" with { type: "text" };
+import sql0011 from "../../sql/0011_link_targets.sql" with { type: "text" };
 
 export interface Migration {
   version: number;
@@ -22,6 +25,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: "0004_documents", text: sql0004 },
   { version: 5, name: "0005_lexical_statistics", text: sql0005 },
   { version: 6, name: "0006_confluence", text: sql0006 },
+  { version: 7, name: "0007_console", text: sql0007 },
+  { version: 9, name: "0009_automation", text: sql0009 },
+  { version: 11, name: "0011_link_targets", text: sql0011 },
 ];
 
 /** The schema this binary works with. */

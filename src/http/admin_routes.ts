@@ -4,11 +4,15 @@ import { InputError } from "../errors.ts";
 import { createTenant, listTenants, type Tenant } from "../store/tenants.ts";
 import { createToken, listTokens, revokeToken, TOKEN_SCOPES, type Token } from "../store/tokens.ts";
 import { invalidField } from "./check.ts";
-import { instant, instantNamed, shortText, tenantFilter, uuid } from "./fields.ts";
+import { decodeCursor, IdKey, pageOf } from "./cursor.ts";
+import { instant, instantNamed, nextCursor, pageCursor, pageLimit, shortText, uuid } from "./fields.ts";
 import { jsonRoute, plainRoute } from "./route.ts";
 import { tenantNamed } from "./tenancy.ts";
 
-const TenantAnswer = v.strictObject({ tenant_id: uuid, name: v.string(), created_at: instant });
+const TenantAnswer = v.pipe(
+  v.strictObject({ tenant_id: uuid, name: v.string(), created_at: instant }),
+  v.title("Tenant"),
+);
 const tenantAnswer = (tenant: Tenant): v.InferInput<typeof TenantAnswer> => ({
   tenant_id: tenant.tenantId,
   name: tenant.name,
@@ -28,7 +32,7 @@ const tokenFields = {
   revoked_at: v.nullable(instant),
   last_used_at: v.nullable(instant),
 };
-const TokenAnswer = v.strictObject(tokenFields);
+const TokenAnswer = v.pipe(v.strictObject(tokenFields), v.title("Token"));
 const tokenAnswer = (token: Token): v.InferInput<typeof TokenAnswer> => ({
   token_id: token.tokenId,
   tenant_id: token.tenantId,
@@ -49,6 +53,7 @@ const makeTenant = jsonRoute({
   summary: "Create a tenant",
   tag,
   access: "admin",
+  errors: ["tenant.duplicate_name"],
   body: v.strictObject({ name: shortText(200) }),
   status: 201,
   answer: TenantAnswer,
@@ -61,8 +66,14 @@ const tenants = jsonRoute({
   summary: "List tenants by name",
   tag,
   access: "admin",
-  answer: v.strictObject({ tenants: v.array(TenantAnswer) }),
-  handle: async ({ deps }) => ({ tenants: (await listTenants(deps.sql)).map(tenantAnswer) }),
+  query: { limit: pageLimit(50, 500), cursor: pageCursor },
+  answer: v.strictObject({ tenants: v.array(TenantAnswer), next_cursor: nextCursor }),
+  async handle({ deps, query: { limit, cursor } }) {
+    const after = decodeCursor(IdKey, cursor)?.[0] ?? null;
+    const rows = await listTenants(deps.sql, { limit: limit + 1, after });
+    const { page, next_cursor } = pageOf(rows, limit, (row) => [row.tenantId]);
+    return { tenants: page.map(tenantAnswer), next_cursor };
+  },
 });
 
 const makeToken = jsonRoute({
@@ -71,6 +82,7 @@ const makeToken = jsonRoute({
   summary: "Create a token; its text is shown this once",
   tag,
   access: "admin",
+  errors: ["request.tenant_required"],
   body: v.strictObject({
     tenant_id: v.optional(v.pipe(uuid, v.description("Of every token but an admin's."))),
     name: shortText(200),
@@ -97,12 +109,19 @@ const tokens = jsonRoute({
   summary: "List tokens, newest first",
   tag,
   access: "admin",
-  query: { tenant_id: tenantFilter },
-  answer: v.strictObject({ tokens: v.array(TokenAnswer) }),
+  query: {
+    tenant_id: v.optional(v.pipe(uuid, v.description("Of this tenant only; else of all, and the admins'."))),
+    limit: pageLimit(50, 500),
+    cursor: pageCursor,
+  },
+  answer: v.strictObject({ tokens: v.array(TokenAnswer), next_cursor: nextCursor }),
   async handle(call) {
-    const named = call.query.tenant_id;
+    const { tenant_id: named, limit, cursor } = call.query;
+    const after = decodeCursor(IdKey, cursor)?.[0] ?? null;
     const tenantId = named === undefined ? null : await tenantNamed(call, named);
-    return { tokens: (await listTokens(call.deps.sql, tenantId)).map(tokenAnswer) };
+    const rows = await listTokens(call.deps.sql, tenantId, { limit: limit + 1, after });
+    const { page, next_cursor } = pageOf(rows, limit, (row) => [row.tokenId]);
+    return { tokens: page.map(tokenAnswer), next_cursor };
   },
 });
 

@@ -3,16 +3,15 @@
  * in the access log, a place in the metrics, and errors in one envelope. It is tested by `app.request()` without a port.
  */
 import { type Context, Hono } from "hono";
-import * as v from "valibot";
+import { mountConsole } from "../console/mount.ts";
 import { InputError } from "../errors.ts";
 import { createMetrics } from "../metrics.ts";
 import { queueDepth } from "../queue/depth.ts";
-import { VERSION } from "../version.ts";
 import type { AppDeps, AppEnv, Deps } from "./app_deps.ts";
 import { correlationIdOf } from "./correlation.ts";
-import { describeApi } from "./openapi.ts";
+import { descriptionRoutes } from "./openapi_routes.ts";
 import { respondError } from "./respond_error.ts";
-import { jsonRoute, type Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
 /** Answers are data: nothing in them may run, be framed, guessed at or kept by a cache unless a route says so. */
@@ -29,7 +28,7 @@ const QUIET = new Set(["/healthz", "/readyz", "/metrics"]);
 /** The app; everything it uses comes in, so that a test can call it alone. */
 export function createApp(given: AppDeps): Hono<AppEnv> {
   const deps: Deps = { ...given, metrics: given.metrics ?? createMetrics(() => queueDepth(given.sql)) };
-  const routes = [...ROUTES, descriptionOf(ROUTES)];
+  const routes = [...ROUTES, ...descriptionRoutes(ROUTES)];
   const app = new Hono<AppEnv>();
   app.use("*", (context, next) => observe(context, next, deps));
   for (const route of routes)
@@ -44,25 +43,12 @@ export function createApp(given: AppDeps): Hono<AppEnv> {
         allow: methods,
       });
     });
+  mountConsole(app, deps);
   app.notFound(() => {
     throw new InputError("request.no_such_route", "There is no such route");
   });
   app.onError((error, context) => respondError(error, context.get("correlationId"), context.get("log")));
   return app;
-}
-
-function descriptionOf(routes: readonly Route[]): Route {
-  const own: Route = jsonRoute({
-    method: "get",
-    path: "/openapi.json",
-    summary: "This description",
-    tag: "Operation",
-    access: "public",
-    answer: v.looseObject({ openapi: v.string() }),
-    handle: async () => (text ??= describeApi([...routes, own], VERSION.version)),
-  });
-  let text: { openapi: string } | undefined;
-  return own;
 }
 
 const honoPath = (route: Route): string => route.path.replace(/\{(\w+)\}/g, ":$1");

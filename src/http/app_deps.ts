@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Wake } from "../queue/wake.ts";
 import type { ObjectStore } from "../store/objects.ts";
+import type { Caller } from "./authenticate.ts";
 
 export interface AppDeps {
   config: Config;
@@ -20,9 +21,11 @@ export interface AppDeps {
   metrics?: Metrics;
   search: typeof search;
   /** Rejects with a SluiceError `connector.*` when no connector could work with this configuration. */
-  validateConnectionConfig(sourceType: SourceType, config: JsonObject): unknown;
+  validateConnectionConfig(sourceType: SourceType, config: JsonObject, secrets?: Record<string, string>): unknown;
   /** A connector of the connection as its row is now; rejects with a SluiceError `connector.*`. The caller closes it. */
   openConnector(tenantId: string, connectionId: string): Promise<Connector>;
+  /** Aborted when the server is to stop: answers that would go on by themselves end then. */
+  closing?: AbortSignal | undefined;
 }
 
 /** As handlers see it. */
@@ -39,5 +42,7 @@ export interface AppEnv {
     /** Set once the token is known. */
     tenantId: string | null;
     tokenId: string | null;
+    /** What the console, which has sessions and forms, puts in place of what a request to the API carries itself. */
+    instead?: { caller: Caller; body: unknown };
   };
 }

@@ -15,7 +15,7 @@ export const ConnectionConfig = v.pipe(
     ),
   }),
   v.description(
-    "directory: root, include?, exclude?, hidden?; s3: bucket, prefix?, include?, exclude?; confluence: base_url, deployment?, auth?, email?, username?, cloud_id?, spaces?, page_ids?, labels?, cql?, archived?, blog_posts?, attachments?, comments?, requests_per_second?",
+    "directory: root, include?, exclude?, hidden?; s3: bucket, prefix?, endpoint?, region?, include?, exclude?; confluence: base_url, deployment?, auth?, email?, username?, cloud_id?, spaces?, page_ids?, labels?, cql?, archived?, blog_posts?, attachments?, comments?, requests_per_second?",
   ),
 );
 

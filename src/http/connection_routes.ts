@@ -14,7 +14,7 @@ import {
   updateConnection,
 } from "../store/connections.ts";
 import { ConnectionConfig, refuseUnconnectable } from "./connectable.ts";
-import { ConnectionSecrets, refuseOldSecretsAt, sealSecrets } from "./connection_secrets.ts";
+import { ConnectionSecrets, fittingSecrets, refuseOldSecretsAt, sealSecrets } from "./connection_secrets.ts";
 import { decodeCursor, IdKey, pageOf } from "./cursor.ts";
 import {
   instant,
@@ -32,16 +32,19 @@ import { jsonRoute, plainRoute } from "./route.ts";
 import { found, tenantNamed, tenantOwning } from "./tenancy.ts";
 import { tryConnection } from "./try_connection.ts";
 
-const Connection = v.strictObject({
-  connection_id: uuid,
-  tenant_id: uuid,
-  source_type: sourceType,
-  name: v.string(),
-  config: jsonObject,
-  has_secrets: v.boolean(),
-  created_at: instant,
-  updated_at: instant,
-});
+const Connection = v.pipe(
+  v.strictObject({
+    connection_id: uuid,
+    tenant_id: uuid,
+    source_type: sourceType,
+    name: v.string(),
+    config: jsonObject,
+    has_secrets: v.boolean(),
+    created_at: instant,
+    updated_at: instant,
+  }),
+  v.title("Connection"),
+);
 
 const connectionAnswer = (row: ConnectionRow): v.InferInput<typeof Connection> => ({
   connection_id: row.connectionId,
@@ -59,6 +62,15 @@ const duplicate = (name: string): InputError =>
 
 const id = { id: uuid };
 const tag = "Connections";
+/** Why a connection cannot be saved. */
+const UNSAVED = [
+  "connection.duplicate_name",
+  "connection.no_secret_key",
+  "connector.bad_config",
+  "connector.not_configured",
+  "connector.root_missing",
+  "connector.root_not_allowed",
+] as const;
 
 const create = jsonRoute({
   method: "post",
@@ -66,6 +78,7 @@ const create = jsonRoute({
   summary: "Create a connection",
   tag,
   access: "write",
+  errors: [...UNSAVED, "connector.not_available"],
   body: v.strictObject({
     tenant_id: tenantId,
     source_type: sourceType,
@@ -80,7 +93,9 @@ const create = jsonRoute({
     const tenant = await tenantNamed(call, body.tenant_id);
     refuseUnconnectable(body.source_type);
     const config = body.config as JsonObject;
-    await deps.validateConnectionConfig(body.source_type, config);
+    const secrets = body.secrets && fittingSecrets(config.kind, body.secrets);
+    // Those of Confluence may come later; a bucket without any is read with the operator's.
+    await deps.validateConnectionConfig(body.source_type, config, secrets ?? (config.kind === "s3" ? {} : undefined));
     const connectionId = Bun.randomUUIDv7();
     const row = await insertConnection(deps.sql, {
       tenantId: tenant,
@@ -88,7 +103,7 @@ const create = jsonRoute({
       sourceType: body.source_type,
       name: body.name,
       config,
-      secrets: body.secrets ? sealSecrets(deps.config, connectionId, body.secrets) : null,
+      secrets: secrets ? sealSecrets(deps.config, connectionId, secrets) : null,
     });
     if (row === null) throw duplicate(body.name);
     return connectionAnswer(row);
@@ -135,6 +150,7 @@ const change = jsonRoute({
   summary: "Change the name, the configuration or the secrets of a connection",
   tag,
   access: "write",
+  errors: [...UNSAVED, "connection.secrets_required"],
   params: id,
   body: v.pipe(
     v.strictObject({
@@ -156,9 +172,11 @@ const change = jsonRoute({
     const tenant = await tenantOwning(call, "connection", connectionId);
     const before = found(await findConnection(deps.sql, tenant, connectionId), "connection", connectionId);
     const config = body.config as JsonObject | undefined;
-    if (config !== undefined) await deps.validateConnectionConfig(before.sourceType as SourceType, config);
-    if (config !== undefined && body.secrets === undefined) refuseOldSecretsAt(config, before);
-    const secrets = body.secrets && sealSecrets(deps.config, connectionId, body.secrets);
+    const given = body.secrets && fittingSecrets((config ?? before.config).kind, body.secrets);
+    if (config !== undefined)
+      await deps.validateConnectionConfig(before.sourceType as SourceType, config, given ?? undefined);
+    if (config !== undefined && given === undefined) refuseOldSecretsAt(config, before);
+    const secrets = given && sealSecrets(deps.config, connectionId, given);
     const change = { name: body.name, config, secrets };
     const row = await updateConnection(deps.sql, tenant, connectionId, change).catch((error: unknown) => {
       // 23505 unique_violation: the name is the only thing here that must be unique.

@@ -23,6 +23,8 @@ const markdown = plainRoute({
   params: id,
   query: version,
   mediaType: "text/markdown",
+  etag: true,
+  errors: ["document.version_not_found", "objects.not_found"],
   async handle(call) {
     const row = await versionOf(call);
     return stored(call, row.s3_markdown_uri, row.markdown_sha256, { "content-type": "text/markdown; charset=utf-8" });
@@ -38,6 +40,8 @@ const raw = plainRoute({
   params: id,
   query: version,
   mediaType: "application/octet-stream",
+  etag: true,
+  errors: ["document.version_not_found", "objects.not_found"],
   async handle(call) {
     const row = await versionOf(call);
     return stored(call, row.s3_raw_uri, row.checksum, {

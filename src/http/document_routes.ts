@@ -63,41 +63,53 @@ const versionFields = {
   current: v.boolean(),
 };
 
-const Chunk = v.strictObject({
-  chunk_id: uuid,
-  ordinal: count,
-  chunk_path: v.string(),
-  chunk_text: v.string(),
-  chunk_type: v.string(),
-  token_count: count,
-  char_start: count,
-  char_end: count,
-  block_start_idx: count,
-  block_end_idx: count,
-  embedding_state: v.pipe(v.picklist(["embedded", "pending"]), v.description("For the model that search uses now.")),
-  embedding_model: v.nullable(v.string()),
-  embedding_dim: v.nullable(count),
-  embedding_input_mode: v.nullable(v.string()),
-  embedded_at: v.nullable(instant),
-});
+const Version = v.pipe(v.strictObject(versionFields), v.title("Version"));
+const DocumentAnswer = v.pipe(v.strictObject(documentFields), v.title("Document"));
 
-const Link = v.strictObject({
-  ordinal: count,
-  link_type: v.string(),
-  href: v.string(),
-  link_text: v.string(),
-  anchor: v.nullable(v.string()),
-  to_document_id: v.nullable(uuid),
-  to_title: v.nullable(v.string()),
-});
-const Backlink = v.strictObject({
-  from_document_id: uuid,
-  from_title: v.string(),
-  ordinal: count,
-  link_type: v.string(),
-  link_text: v.string(),
-  anchor: v.nullable(v.string()),
-});
+const Chunk = v.pipe(
+  v.strictObject({
+    chunk_id: uuid,
+    ordinal: count,
+    chunk_path: v.string(),
+    chunk_text: v.string(),
+    chunk_type: v.string(),
+    token_count: count,
+    char_start: count,
+    char_end: count,
+    block_start_idx: count,
+    block_end_idx: count,
+    embedding_state: v.pipe(v.picklist(["embedded", "pending"]), v.description("For the model that search uses now.")),
+    embedding_model: v.nullable(v.string()),
+    embedding_dim: v.nullable(count),
+    embedding_input_mode: v.nullable(v.string()),
+    embedded_at: v.nullable(instant),
+  }),
+  v.title("Chunk"),
+);
+
+const Link = v.pipe(
+  v.strictObject({
+    ordinal: count,
+    link_type: v.string(),
+    href: v.string(),
+    link_text: v.string(),
+    anchor: v.nullable(v.string()),
+    to_document_id: v.nullable(uuid),
+    to_title: v.nullable(v.string()),
+  }),
+  v.title("Link"),
+);
+const Backlink = v.pipe(
+  v.strictObject({
+    from_document_id: uuid,
+    from_title: v.string(),
+    ordinal: count,
+    link_type: v.string(),
+    link_text: v.string(),
+    anchor: v.nullable(v.string()),
+  }),
+  v.title("Backlink"),
+);
 
 const id = { id: uuid };
 const tag = "Documents";
@@ -121,7 +133,7 @@ const list = jsonRoute({
     limit: pageLimit(50, 500),
     cursor: pageCursor,
   },
-  answer: v.strictObject({ documents: v.array(v.strictObject(documentFields)), next_cursor: nextCursor }),
+  answer: v.strictObject({ documents: v.array(DocumentAnswer), next_cursor: nextCursor }),
   async handle(call) {
     const { query } = call;
     const position = decodeCursor(NewestKey, query.cursor);
@@ -147,7 +159,7 @@ const get = jsonRoute({
   tag,
   access: "read",
   params: id,
-  answer: v.strictObject({ ...documentFields, version: v.strictObject(versionFields) }),
+  answer: v.strictObject({ ...documentFields, version: Version }),
   async handle(call) {
     const { sql } = call.deps;
     const documentId = call.params.id;
@@ -197,7 +209,7 @@ const versions = jsonRoute({
   access: "read",
   params: id,
   query: { limit: pageLimit(50, 500), cursor: pageCursor },
-  answer: v.strictObject({ versions: v.array(v.strictObject(versionFields)), next_cursor: nextCursor }),
+  answer: v.strictObject({ versions: v.array(Version), next_cursor: nextCursor }),
   async handle(call) {
     const { limit, cursor } = call.query;
     const position = decodeCursor(NewestKey, cursor);

@@ -29,6 +29,7 @@ const readyz = jsonRoute({
   tag,
   access: "public",
   answer: v.strictObject({ status: v.picklist(["ready", "not_ready"]), database: Part, objects: Part }),
+  otherStatuses: [503],
   statusOf: ({ status }) => (status === "ready" ? 200 : 503),
   async handle({ deps, log }) {
     const [database, objects] = await Promise.all([

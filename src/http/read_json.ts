@@ -19,7 +19,8 @@ export async function readJson(request: Request, maxBytes = JSON_BYTES_MAX): Pro
   }
 }
 
-async function readCounted(request: Request, maxBytes: number): Promise<Uint8Array> {
+/** The body, counted while it is read. Throws InputError `request.too_large`. */
+export async function readCounted(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
     new InputError("request.too_large", `The body is larger than ${maxBytes} bytes`, { limit: maxBytes });
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();

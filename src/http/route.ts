@@ -4,10 +4,12 @@
  */
 import type { Context } from "hono";
 import * as v from "valibot";
+import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AppEnv, Deps } from "./app_deps.ts";
 import { type Access, authenticate, authorise, type Caller, NOBODY } from "./authenticate.ts";
 import { check, invalidField } from "./check.ts";
+import { type Once, onceFor } from "./idempotency.ts";
 import { readJson } from "./read_json.ts";
 
 /** Fields of a path or a query string. */
@@ -27,9 +29,11 @@ export interface Call<P extends Fields, Q extends Fields, B extends v.GenericSch
   request: Request;
   /** Notes for whom the request acts, for the access log. */
   actFor(tenantId: string): void;
+  /** Heeds the Idempotency-Key; a handler needs it only where it reads the body by itself. */
+  once: Once;
 }
 
-export type Method = "get" | "post" | "patch" | "delete";
+export type Method = "get" | "post" | "put" | "patch" | "delete";
 
 /** What the API description says of a route beside its schemas. */
 interface About {
@@ -39,6 +43,10 @@ interface About {
   summary: string;
   tag: string;
   access: Access;
+  /** What it may refuse with beside the codes that follow from its parts (openapi_errors.ts). */
+  errors?: readonly ErrorCode[];
+  /** Names its content by an ETag and heeds If-None-Match. */
+  etag?: boolean;
 }
 
 /** What an answer is: JSON of a schema, bytes of a media type, or nothing. */
@@ -52,7 +60,11 @@ export interface Route extends About {
   body: v.GenericSchema | null;
   bodyType: "application/json" | "multipart/form-data";
   status: number;
+  /** With the same JSON. */
+  otherStatuses: readonly number[];
   produces: Produces;
+  /** Whether it takes an Idempotency-Key: every POST that changes something does. */
+  keyed: boolean;
   handle(context: Context<AppEnv>, deps: Deps): Promise<Response>;
 }
 
@@ -74,14 +86,16 @@ export function jsonRoute<
   spec: Taking<P, Q, B> & {
     status?: 200 | 201 | 202;
     answer: A;
-    /** Where the answer itself decides the status. */
+    /** Where the answer itself decides the status: `status` or one of these. */
+    otherStatuses?: readonly number[];
     statusOf?(answer: v.InferInput<A>): number;
     handle(call: Call<P, Q, B>): Promise<v.InferInput<A>>;
   },
 ): Route {
   const status = spec.status ?? 200;
-  return routeOf(spec, { status, produces: { schema: spec.answer } }, async (call) => {
-    const answer = await spec.handle(call);
+  const { otherStatuses = [] } = spec;
+  return routeOf(spec, { status, otherStatuses, produces: { schema: spec.answer } }, async (call) => {
+    const answer = await (spec.multipart ? spec.handle(call) : call.once(call.body, () => spec.handle(call)));
     return Response.json(answer, { status: spec.statusOf?.(answer) ?? status });
   });
 }
@@ -93,19 +107,20 @@ export function plainRoute<
   B extends v.GenericSchema = v.GenericSchema<undefined>,
 >(spec: Taking<P, Q, B> & { mediaType: string | null; handle(call: Call<P, Q, B>): Promise<Response> }): Route {
   const produces: Produces = spec.mediaType === null ? null : { mediaType: spec.mediaType };
-  return routeOf(spec, { status: produces ? 200 : 204, produces }, (call) => spec.handle(call));
+  return routeOf(spec, { status: produces ? 200 : 204, otherStatuses: [], produces }, (call) => spec.handle(call));
 }
 
 function routeOf<P extends Fields, Q extends Fields, B extends v.GenericSchema>(
   spec: Taking<P, Q, B>,
-  answer: Pick<Route, "status" | "produces">,
+  answer: Pick<Route, "status" | "otherStatuses" | "produces">,
   respond: (call: Call<P, Q, B>) => Promise<Response>,
 ): Route {
-  const { method, path, summary, tag, access } = spec;
+  const { method, path, summary, tag, access, errors = [], etag = false } = spec;
+  const keyed = method === "post" && (access === "write" || access === "admin");
   const params = v.strictObject((spec.params ?? {}) as P);
   const query = v.strictObject((spec.query ?? {}) as Q);
   return {
-    ...{ method, path, summary, tag, access },
+    ...{ method, path, summary, tag, access, errors, etag, keyed },
     params: spec.params ?? {},
     query: spec.query ?? {},
     body: spec.body ?? spec.multipart ?? null,
@@ -114,24 +129,34 @@ function routeOf<P extends Fields, Q extends Fields, B extends v.GenericSchema>(
     async handle(context, deps) {
       const caller = access === "public" ? NOBODY : await admit(context, deps, access);
       const request = context.req.raw;
-      return respond({
+      const instead = context.get("instead");
+      const { sql } = deps;
+      const log = context.get("log");
+      let replayed = false;
+      const onReplay = () => {
+        replayed = true;
+      };
+      const response = await respond({
         deps,
         caller,
         request,
         correlationId: context.get("correlationId"),
-        log: context.get("log"),
+        log,
+        once: keyed ? onceFor({ request, caller, sql, log, onReplay }) : (_said, work) => work(),
         params: check(params, context.req.param(), "path"),
-        query: check(query, singleValues(context.req.queries()), "query string"),
-        body: spec.body ? check(spec.body, await readJson(request), "body") : undefined,
+        query: check(query, instead?.body ? {} : singleValues(context.req.queries()), "query string"),
+        body: spec.body ? check(spec.body, instead?.body ?? (await readJson(request)), "body") : undefined,
         actFor: (tenantId) => context.set("tenantId", tenantId),
       });
+      if (replayed) response.headers.set("idempotency-replayed", "true");
+      return response;
     },
   };
 }
 
 /** Before anything of the request is read. */
 async function admit(context: Context<AppEnv>, deps: Deps, access: Access): Promise<Caller> {
-  const caller = await authenticate(context.req.raw.headers, deps.sql);
+  const caller = context.get("instead")?.caller ?? (await authenticate(context.req.raw.headers, deps.sql));
   context.set("tokenId", caller.tokenId);
   context.set("tenantId", caller.tenantId);
   authorise(caller, access);

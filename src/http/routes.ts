@@ -6,9 +6,11 @@ import { documentRoutes } from "./document_routes.ts";
 import { healthRoutes } from "./health_routes.ts";
 import { jobRoutes } from "./job_routes.ts";
 import type { Route } from "./route.ts";
+import { scheduleRoutes } from "./schedule_routes.ts";
 import { searchRoute } from "./search_route.ts";
 import { syncRoute } from "./sync_route.ts";
 import { uploadRoute } from "./upload_route.ts";
+import { webhookRoutes } from "./webhook_routes.ts";
 
 export const ROUTES: readonly Route[] = [
   syncRoute,
@@ -18,6 +20,8 @@ export const ROUTES: readonly Route[] = [
   ...contentRoutes,
   searchRoute,
   ...connectionRoutes,
+  ...scheduleRoutes,
+  ...webhookRoutes,
   ...adminRoutes,
   ...healthRoutes,
 ];

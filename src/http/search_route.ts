@@ -11,33 +11,39 @@ const MODES = ["hybrid", "lexical", "vector"] as const;
 const anyOf = <S extends v.GenericSchema>(value: S) =>
   v.optional(v.pipe(v.array(value), v.maxLength(1000, "must have at most 1000 values")));
 
-const Filters = v.strictObject({
-  source_types: anyOf(sourceType),
-  connection_ids: anyOf(uuid),
-  document_ids: anyOf(uuid),
-  external_ref_prefix: v.optional(v.pipe(v.string(), v.description("Literal beginning, such as a folder."))),
-  languages: anyOf(v.pipe(v.string(), v.description("ISO 639-1; und where the language is not known."))),
-  updated_after: v.optional(instantNamed),
-  updated_before: v.optional(instantNamed),
-});
+const Filters = v.pipe(
+  v.strictObject({
+    source_types: anyOf(sourceType),
+    connection_ids: anyOf(uuid),
+    document_ids: anyOf(uuid),
+    external_ref_prefix: v.optional(v.pipe(v.string(), v.description("Literal beginning, such as a folder."))),
+    languages: anyOf(v.pipe(v.string(), v.description("ISO 639-1; und where the language is not known."))),
+    updated_after: v.optional(instantNamed),
+    updated_before: v.optional(instantNamed),
+  }),
+  v.title("Filters"),
+);
 
 const rank = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)));
 
-const Hit = v.strictObject({
-  score: v.pipe(v.number(), v.description("Comparable within one answer only.")),
-  chunk_id: uuid,
-  document_id: uuid,
-  source_id: uuid,
-  source_version_id: uuid,
-  title: v.string(),
-  chunk_path: v.string(),
-  chunk_text: v.string(),
-  url: v.nullable(v.string()),
-  external_ref: v.string(),
-  source_type: v.string(),
-  lexical_rank: rank,
-  vector_rank: rank,
-});
+const Hit = v.pipe(
+  v.strictObject({
+    score: v.pipe(v.number(), v.description("Comparable within one answer only.")),
+    chunk_id: uuid,
+    document_id: uuid,
+    source_id: uuid,
+    source_version_id: uuid,
+    title: v.string(),
+    chunk_path: v.string(),
+    chunk_text: v.string(),
+    url: v.nullable(v.string()),
+    external_ref: v.string(),
+    source_type: v.string(),
+    lexical_rank: rank,
+    vector_rank: rank,
+  }),
+  v.title("Hit"),
+);
 
 export const searchRoute = jsonRoute({
   method: "post",
@@ -45,6 +51,15 @@ export const searchRoute = jsonRoute({
   summary: "Search passages",
   tag: "Search",
   access: "read",
+  // Of a search by vectors alone; a hybrid one goes on without them.
+  errors: [
+    "embeddings.bad_answer",
+    "embeddings.bad_input",
+    "embeddings.rate_limited",
+    "embeddings.rejected",
+    "embeddings.unauthorized",
+    "embeddings.unavailable",
+  ],
   body: v.strictObject({
     tenant_id: tenantId,
     query: shortText(2000),

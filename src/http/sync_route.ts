@@ -1,7 +1,7 @@
 /** `POST /v1/ingest/sources/sync`: asks for a sync. What can be known to be impossible is refused here and makes no job. */
 import * as v from "valibot";
 import { InputError } from "../errors.ts";
-import { enqueueJob } from "../queue/enqueue.ts";
+import { enqueueSync } from "../queue/enqueue_sync.ts";
 import { type ConnectionRow, connectionsOfJob, findConnectionNamed, SERVED_BY } from "../store/connections.ts";
 import { ensureEnvironmentConnection } from "../store/environment_connection.ts";
 import type { Caller } from "./authenticate.ts";
@@ -37,9 +37,10 @@ export const requestedBy = (caller: Caller): string => `${caller.name} (token ${
 export const syncRoute = jsonRoute({
   method: "post",
   path: "/v1/ingest/sources/sync",
-  summary: "Sync sources",
+  summary: "Sync sources; joins a sync that was asked for in the same words and has not begun",
   tag: "Ingest",
   access: "write",
+  errors: ["connection.not_found", "connector.not_configured", "connector.not_syncable"],
   body: SyncRequest,
   status: 202,
   answer: v.strictObject(JobAccepted),
@@ -60,9 +61,8 @@ export const syncRoute = jsonRoute({
       throw new InputError("connector.not_configured", `There is no connection for ${missing.join(", ")}`, {
         source_types: missing,
       });
-    const jobId = await enqueueJob(deps.sql, {
+    const { jobId, merged } = await enqueueSync(deps.sql, {
       tenantId: tenant,
-      jobType: "sync",
       payload: {
         source_types: body.source_types,
         connection_id: body.connection === undefined ? null : connections[0]!.connectionId,
@@ -73,7 +73,7 @@ export const syncRoute = jsonRoute({
       correlationId: call.correlationId,
     });
     deps.wake.ring();
-    call.log.info({ job_id: jobId, source_types: body.source_types }, "sync job queued");
+    call.log.info({ job_id: jobId, source_types: body.source_types, merged }, "sync job queued");
     return { job_id: jobId, job_status: "queued" as const };
   },
 });

@@ -32,6 +32,7 @@ const NOT_FOUND: Record<OwnedKind, ErrorCode> = {
   job: "job.not_found",
   document: "document.not_found",
   connection: "connection.not_found",
+  webhook: "webhook.not_found",
 };
 
 /** Says no more than that the caller can see no such row. */

@@ -10,13 +10,17 @@ const DEADLINE_MS = 30_000;
 const PAGE_SIZE = 20;
 
 /** Stops after 30 s or with `caller`; throws only what is a bug, or the caller's reason. */
-export async function tryConnection(open: () => Promise<Connector>, caller: AbortSignal): Promise<ConnectionTest> {
-  const late = AbortSignal.timeout(DEADLINE_MS);
+export async function tryConnection(
+  open: () => Promise<Connector>,
+  caller: AbortSignal,
+  deadlineMs = DEADLINE_MS,
+): Promise<ConnectionTest> {
+  const late = AbortSignal.timeout(deadlineMs);
   const signal = AbortSignal.any([caller, late]);
   const failed = (name: string, error: unknown): ConnectionTest => {
     caller.throwIfAborted();
     const check: Pick<ConnectionCheck, "message" | "code"> = late.aborted
-      ? { message: `no answer within ${DEADLINE_MS / 1000} s`, code: "connector.unavailable" }
+      ? { message: `no answer within ${deadlineMs / 1000} s`, code: "connector.unavailable" }
       : described(error);
     return { ok: false, checks: [{ name, ok: false, ...check }] };
   };

@@ -8,6 +8,7 @@ import { CONVERTER_VERSION } from "../convert/convert.ts";
 import { FORMATS, type Format } from "../convert/converted.ts";
 import { sniffFormat } from "../convert/sniff.ts";
 import { InputError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
 import { enqueueItems, enqueueJob, type NewItem } from "../queue/enqueue.ts";
 import { sourceIdOf, versionIdOf } from "../store/ids.ts";
 import { findJob } from "../store/jobs.ts";
@@ -49,6 +50,28 @@ export const uploadRoute = jsonRoute({
   summary: "Upload files",
   tag: "Ingest",
   access: "write",
+  errors: [
+    "convert.empty",
+    "convert.encrypted",
+    "convert.malformed",
+    "objects.disk",
+    "objects.forbidden",
+    "objects.rejected",
+    "objects.unavailable",
+    "upload.bad_name",
+    "upload.duplicate_field",
+    "upload.duplicate_name",
+    "upload.empty_file",
+    "upload.malformed",
+    "upload.no_file",
+    "upload.not_multipart",
+    "upload.spool_failed",
+    "upload.too_large",
+    "upload.too_many_fields",
+    "upload.too_many_files",
+    "upload.truncated",
+    "upload.unsupported_type",
+  ],
   multipart: v.strictObject({
     tenant_id: tenantId,
     file: v.pipe(
@@ -70,17 +93,21 @@ export const uploadRoute = jsonRoute({
     try {
       const fields = check(UploadFields, received.fields, "form");
       const tenant = await tenantNamed(call, fields.tenant_id);
-      // One after another, so that no more than one of them lies in memory.
-      const files: AcceptedFile[] = [];
-      for (const file of received.files) files.push(await accept(file, tenant));
-      const jobId = await storeAndEnqueue(deps, files, {
-        tenant,
-        caller: call.caller,
-        correlationId: call.correlationId,
+      const said = { ...fields, files: received.files.map(({ path: _, ...file }) => file) };
+      return await call.once(said, async () => {
+        // One after another, so that no more than one of them lies in memory.
+        const files: AcceptedFile[] = [];
+        for (const file of received.files) files.push(await accept(file, tenant));
+        const jobId = await storeAndEnqueue(deps, files, {
+          tenant,
+          caller: call.caller,
+          correlationId: call.correlationId,
+        });
+        await failpoint("after_upload_commit");
+        deps.wake.ring();
+        call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
+        return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
       });
-      deps.wake.ring();
-      call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
-      return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
     } finally {
       await discardFiles(received.files);
     }
@@ -130,6 +157,7 @@ async function storeAndEnqueue(deps: AppDeps, files: AcceptedFile[], asking: Ask
   let jobId: string | undefined;
   try {
     const uris = await putAll(deps, files, asking.tenant, created);
+    await failpoint("after_upload_put");
     const uploadedAt = new Date();
     const items = files.map((file, i) => itemOf(file, uris[i]!, uploadedAt));
     return await deps.sql.begin(async (tx) => {

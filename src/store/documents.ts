@@ -157,6 +157,18 @@ export async function listChunks(
     ORDER BY c.ordinal LIMIT ${wanted.limit}`;
 }
 
+/** The place of a chunk in its document; null when the document has no such chunk (any more). */
+export async function findChunkOrdinal(
+  sql: Sql,
+  document: { tenantId: string; documentId: string },
+  chunkId: string,
+): Promise<number | null> {
+  const [row] = await sql<{ ordinal: number }[]>`
+    SELECT ordinal FROM chunks
+    WHERE tenant_id = ${document.tenantId} AND chunk_id = ${chunkId} AND document_id = ${document.documentId}`;
+  return row?.ordinal ?? null;
+}
+
 export interface LinkRow {
   ordinal: number;
   link_type: string;

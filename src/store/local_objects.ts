@@ -10,7 +10,14 @@ import { constants } from "node:fs";
 import { copyFile, type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { messageOf, PermanentError, SluiceError, TransientError } from "../errors.ts";
-import { assertKey, type Bucket, type CheckResult, type ObjectBody, type ObjectStore } from "./objects.ts";
+import {
+  assertKey,
+  type Bucket,
+  type CheckResult,
+  type ObjectBody,
+  type ObjectStore,
+  type StoredObject,
+} from "./objects.ts";
 
 const SCHEME = "local://";
 const STREAM_CHUNK = 256 * 1024;
@@ -109,9 +116,28 @@ export class LocalObjects implements ObjectStore {
     return fs.existsSync(this.pathOf(uri));
   }
 
+  async *list(bucket: Bucket): AsyncGenerator<StoredObject[]> {
+    const folder = path.join(this.root, bucket);
+    // A page is what lies under one folder of the first level: the objects of a tenant's source share none with others.
+    for (const tenant of await readdir(folder).catch(() => []))
+      for (const source of await readdir(path.join(folder, tenant)).catch(() => [])) {
+        const below = path.join(folder, tenant, source);
+        const names = await readdir(below, { recursive: true, withFileTypes: true }).catch(() => []);
+        const files = names.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+        const found = files.map((file) => {
+          const { size, mtime } = fs.statSync(file);
+          return { uri: `${SCHEME}${bucket}/${path.relative(folder, file)}`, bytes: size, writtenAt: mtime };
+        });
+        if (found.length > 0) yield found;
+      }
+  }
+
   async remove(uri: string): Promise<void> {
     const file = this.pathOf(uri);
     await guarded(uri, async () => fs.rmSync(file, { force: true }));
+    // Of a version that is gone no empty folders shall stay; whoever writes into one of them makes it again.
+    for (let at = path.dirname(file); at.length > this.root.length + 1 && removedEmpty(at); at = path.dirname(at))
+      this.known.delete(at);
   }
 
   async createBuckets(): Promise<string[]> {
@@ -207,6 +233,15 @@ function linkNew(temp: string, target: string): boolean {
     if (fs.existsSync(target)) return false;
     fs.renameSync(temp, target);
     return true;
+  }
+}
+
+function removedEmpty(folder: string): boolean {
+  try {
+    fs.rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
   }
 }
 

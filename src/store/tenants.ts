@@ -24,9 +24,15 @@ export async function createTenant(sql: Sql, name: string): Promise<Tenant> {
   return fromRow(row);
 }
 
-/** By name. */
-export async function listTenants(sql: Sql): Promise<Tenant[]> {
-  const rows = await sql<Row[]>`SELECT * FROM tenants ORDER BY lower(name)`;
+/** By name; all of them, or a page. `after` is the id of the last tenant of the page before. */
+export async function listTenants(
+  sql: Sql,
+  { limit, after }: { limit: number | null; after: string | null } = { limit: null, after: null },
+): Promise<Tenant[]> {
+  const rows = await sql<Row[]>`
+    SELECT * FROM tenants
+    WHERE ${after}::uuid IS NULL OR lower(name) > (SELECT lower(name) FROM tenants WHERE tenant_id = ${after}::uuid)
+    ORDER BY lower(name) LIMIT ${limit}`;
   return rows.map(fromRow);
 }
 
@@ -45,7 +51,7 @@ export async function tenantExists(sql: Sql, tenantId: string): Promise<boolean>
 }
 
 /** What an id may name; each has its tenant in its row. */
-export type OwnedKind = "job" | "document" | "connection";
+export type OwnedKind = "job" | "document" | "connection" | "webhook";
 
 /**
  * The tenant that owns a row, for callers who may act for any. Every primary key starts with the tenant, hence the
@@ -57,6 +63,7 @@ export async function findOwner(sql: Sql, kind: OwnedKind, id: string): Promise<
     document: () => sql<{ tenant_id: string }[]>`
       SELECT tenant_id FROM documents WHERE tenant_id = ANY (ARRAY(SELECT tenant_id FROM tenants)) AND document_id = ${id}`,
     connection: () => sql<{ tenant_id: string }[]>`SELECT tenant_id FROM connections WHERE connection_id = ${id}`,
+    webhook: () => sql<{ tenant_id: string }[]>`SELECT tenant_id FROM webhooks WHERE webhook_id = ${id}`,
   }[kind]();
   return row?.tenant_id ?? null;
 }

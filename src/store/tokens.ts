@@ -47,7 +47,8 @@ const fromRow = (row: Row): Token => ({
   state: row.state,
 });
 
-const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
+/** What is kept of a token or another secret of 32 random bytes. */
+export const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 const columns = (sql: Sql) => sql`
   token_id, tenant_id, name, scope, created_at, expires_at, revoked_at, last_used_at,
@@ -86,11 +87,19 @@ export async function findToken(sql: Sql, token: string): Promise<Token | null> 
   return found?.state === "valid" ? found : null;
 }
 
-/** Newest first; without a tenant all tokens of all tenants and the admins'. */
-export async function listTokens(sql: Sql, tenantId: string | null): Promise<Token[]> {
+/**
+ * Newest first; without a tenant the tokens of all tenants and the admins'. All of them, or a page: `after` is the id of
+ * the last token of the page before.
+ */
+export async function listTokens(
+  sql: Sql,
+  tenantId: string | null,
+  { limit, after }: { limit: number | null; after: string | null } = { limit: null, after: null },
+): Promise<Token[]> {
   const rows = await sql<Row[]>`
-    SELECT ${columns(sql)} FROM api_tokens WHERE ${tenantId}::uuid IS NULL OR tenant_id = ${tenantId}::uuid
-    ORDER BY created_at DESC, token_id DESC`;
+    SELECT ${columns(sql)} FROM api_tokens
+    WHERE (${tenantId}::uuid IS NULL OR tenant_id = ${tenantId}::uuid) AND (${after}::uuid IS NULL OR token_id < ${after}::uuid)
+    ORDER BY token_id DESC LIMIT ${limit}`;
   return rows.map(fromRow);
 }
 

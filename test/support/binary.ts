@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const BINARY = join(import.meta.dir, "../../dist/sluice");
+/** Another one than the last build, for comparisons. */
+export const BINARY = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../../dist/sluice");
 if (!existsSync(BINARY)) throw new Error('dist/sluice is missing: run "make build" first');
 
 export interface Result {
@@ -45,6 +46,7 @@ export async function sluiceJson<T = Record<string, unknown>>(
 
 export interface Service {
   url: string;
+  pid: number;
   /** Resolves with the exit code after SIGTERM. */
   stop(): Promise<number>;
   kill(): Promise<void>;
@@ -80,6 +82,7 @@ export async function serve(cwd: string, env: Record<string, string> = {}, args:
   const url = await started.promise;
   return {
     url,
+    pid: child.pid,
     log,
     async stop() {
       child.kill("SIGTERM");

@@ -30,7 +30,7 @@ export async function emptyDatabase(): Promise<TestDatabase> {
   // Everything of a tenant goes with it; settings and statistics are global.
   await database.sql`DELETE FROM documents`;
   await database.sql`UPDATE sources SET current_version_id = NULL`;
-  await database.sql`TRUNCATE tenants, settings CASCADE`;
+  await database.sql`TRUNCATE tenants, settings, source_sync_state CASCADE`;
   return database;
 }
 

@@ -10,7 +10,8 @@ import { InputError, messageOf } from "../../errors.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const LIBC = {
+/** Names of the C library, to be tried in order. */
+export const LIBC = {
   darwin: ["libSystem.B.dylib"],
   linux: ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`],
 } as Partial<Record<NodeJS.Platform, string[]>>;

@@ -1,0 +1,137 @@
+// What pages do beyond links and forms: follow what changes, take dropped files, ask before what cannot be undone.
+// Every page works without it.
+
+const main = document.getElementById("main");
+
+// Times in the reader's own zone, beside the server's.
+for (const time of document.querySelectorAll("time"))
+  time.title = `${new Date(time.dateTime).toLocaleString()} (${time.title})`;
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.ask;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+// --- What changes -----------------------------------------------------------------------------------------------------
+
+/** Puts the parts of `html` in place of those shown. One that holds the focus waits until the end. */
+function showParts(html, last) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  for (const shown of document.querySelectorAll("[data-part]")) {
+    const part = fresh.getElementById(shown.id);
+    if (!part || part.innerHTML === shown.innerHTML) continue;
+    const focused = shown.contains(document.activeElement);
+    if (focused && !last) continue;
+    shown.replaceChildren(...part.childNodes);
+    if (focused) main.focus();
+  }
+}
+
+const POLL_MS = 3000;
+
+/** Through an event stream; where none gets through (a proxy that collects answers), by asking for the page again. */
+function follow() {
+  let source = null;
+  let timer = 0;
+  let heard = false;
+  let over = false;
+
+  const stop = () => {
+    source?.close();
+    source = null;
+    clearTimeout(timer);
+  };
+  const end = () => {
+    over = true;
+    stop();
+  };
+  const poll = async () => {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    const html = answer?.ok && !answer.redirected ? await answer.text() : "";
+    const goesOn = !html || html.includes("data-live");
+    if (html) showParts(html, !goesOn);
+    if (answer?.redirected || !goesOn) end();
+    else if (!document.hidden) timer = setTimeout(poll, POLL_MS);
+  };
+  const start = () => {
+    if (over || source) return;
+    source = new EventSource(location.href);
+    source.addEventListener("look", (event) => {
+      heard = true;
+      showParts(event.data, false);
+    });
+    source.addEventListener("last", (event) => {
+      showParts(event.data, true);
+      end();
+    });
+    source.onerror = () => {
+      // Streams end by themselves and the browser opens the next one; only one that never said anything is given up.
+      if (heard && source?.readyState !== EventSource.CLOSED) return;
+      stop();
+      timer = setTimeout(poll, POLL_MS);
+    };
+  };
+  // Browsers allow six connections to a server at once: tabs that nobody looks at must not hold them.
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+  addEventListener("pagehide", stop);
+  if (!document.hidden) start();
+}
+
+if (main?.dataset.live !== undefined) follow();
+
+// --- Dropped files ----------------------------------------------------------------------------------------------------
+
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+const notice = document.createElement("p");
+notice.className = "dropping";
+notice.setAttribute("role", "status");
+notice.hidden = true;
+document.body.append(notice);
+
+function say(text) {
+  notice.hidden = text === "";
+  notice.textContent = text;
+}
+
+/** Sends the form and goes where the server leads; what it refuses is said here. */
+function send(form) {
+  const request = new XMLHttpRequest();
+  request.open("POST", "/upload");
+  request.responseType = "document";
+  request.upload.onprogress = ({ loaded, total }) => say(`Sending: ${Math.round((loaded / total) * 100)} %`);
+  request.onerror = () => say("The connection broke; nothing was indexed.");
+  request.onload = () => {
+    if (request.status < 300) return location.assign(request.responseURL);
+    const reason = request.response?.querySelector("[role=alert] p")?.textContent;
+    say(reason ?? `The server refused it (${request.status}).`);
+  };
+  say("Sending …");
+  request.send(form);
+}
+
+const uploadForm = document.querySelector("form[data-upload]");
+uploadForm?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  send(new FormData(uploadForm));
+});
+
+const tenant = main?.dataset.tenant;
+if (tenant) {
+  addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dragging");
+  });
+  addEventListener("drop", (event) => {
+    document.body.classList.remove("dragging");
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    const form = new FormData();
+    form.append("tenant_id", tenant);
+    for (const file of event.dataTransfer.files) form.append("file", file);
+    send(form);
+  });
+}
