@@ -12,10 +12,15 @@ interface Alias {
 }
 
 /**
- * Links of these documents and the edges to targets that exist. Links of others that were waiting for these documents
- * are for `resolveWaitingLinks`, when this transaction is over.
+ * Links of these documents; and the edges of those that `existed`, so that an edit leaves no moment without them. All other
+ * edges are for `resolveLinks`, when this transaction is over.
  */
-export async function replaceLinks(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+export async function replaceLinks(
+  tx: TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+  existed: PreparedDocument[],
+): Promise<void> {
   const ids = documents.map((d) => d.documentId);
   const l = documents.flatMap((d) => d.links.map((link, ordinal) => ({ ...link, documentId: d.documentId, ordinal })));
   const aliases = documents.flatMap((d) => d.aliasIds.map((aliasId) => ({ aliasId, documentId: d.documentId })));
@@ -33,8 +38,8 @@ export async function replaceLinks(tx: TransactionSql, tenantId: string, documen
         ${l.map((x) => x.href)}::text[], ${l.map((x) => x.linkText)}::text[], ${l.map((x) => x.anchor ?? "")}::text[],
         ${l.map((x) => (x.targetDocumentIds?.length ? `{${x.targetDocumentIds.join(",")}}` : ""))}::text[])
         AS n (document_id, ordinal, link_type, href, link_text, anchor, targets)`,
-      resolveLinksFrom(tx, tenantId, documents),
     );
+  if (existed.some((d) => d.links.length > 0)) statements.push(resolveLinksFrom(tx, tenantId, existed));
   await Promise.all(statements);
 }
 
@@ -42,9 +47,13 @@ export async function replaceLinks(tx: TransactionSql, tenantId: string, documen
  * Edges of links in these documents whose target exists; of several candidates the best one. The few targets that exist
  * are looked up by key first: joined to the links directly, every link would be compared with every document.
  */
-function resolveLinksFrom(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): PromiseLike<unknown> {
+function resolveLinksFrom(
+  sql: Sql | TransactionSql,
+  tenantId: string,
+  documents: PreparedDocument[],
+): PromiseLike<unknown> {
   const targets = [...new Set(documents.flatMap((d) => d.links.flatMap((link) => link.targetDocumentIds ?? [])))];
-  return tx`
+  return sql`
     WITH named AS MATERIALIZED (
       SELECT a.alias_id AS target, d.document_id FROM document_aliases a JOIN documents d USING (tenant_id, document_id)
       WHERE a.tenant_id = ${tenantId} AND a.alias_id = ANY (${targets}::uuid[]) FOR KEY SHARE OF d SKIP LOCKED
@@ -54,58 +63,56 @@ function resolveLinksFrom(tx: TransactionSql, tenantId: string, documents: Prepa
       WHERE tenant_id = ${tenantId} AND document_id = ANY (${targets}::uuid[]) FOR KEY SHARE SKIP LOCKED
     ), found AS (
       SELECT target, document_id, 0 AS preference FROM named UNION ALL SELECT document_id, document_id, 1 FROM existing
+    ), edges AS MATERIALIZED (
+      SELECT l.document_id AS from_document_id, l.ordinal, found.document_id AS to_document_id, l.link_type, l.anchor, t.rank, found.preference
+      FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
+      JOIN found ON found.target = t.document_id
+      WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
+        AND l.target_document_ids IS NOT NULL
+      FOR KEY SHARE OF l SKIP LOCKED
     )
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, found.document_id, l.link_type, l.anchor
-    FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-    JOIN found ON found.target = t.document_id
-    WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
-      AND l.target_document_ids IS NOT NULL
-    ORDER BY l.document_id, l.ordinal, t.rank, found.preference
+    SELECT DISTINCT ON (from_document_id, ordinal) ${tenantId}::uuid, from_document_id, ordinal, to_document_id, link_type, anchor
+    FROM edges ORDER BY from_document_id, ordinal, rank, preference
     ON CONFLICT DO NOTHING`;
 }
 
 /**
- * Edges that are missing of links in these documents and, anywhere in the tenant, of links to them. After their swap has
+ * Edges of links in these documents and, anywhere in the tenant, of links that were waiting for them. After their swap has
  * committed: of two documents that were swapped in at once neither saw the other, and whoever comes here last sees both.
  * Waits for nobody: a row that is locked is being replaced or deleted, and whoever does that comes here as well.
  */
-export async function resolveWaitingLinks(sql: Sql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
-  const ids = documents.map((d) => d.documentId);
-  const names = [...ids, ...documents.flatMap((d) => d.aliasIds)];
-  await sql`
-    WITH own AS MATERIALIZED (
-      SELECT l.* FROM document_links l
-      WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${ids}::uuid[]) AND l.target_document_ids IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM cross_links x
-          WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id AND x.link_ordinal = l.ordinal)
-      FOR KEY SHARE OF l SKIP LOCKED
-    ), others AS MATERIALIZED (
+export async function resolveLinks(sql: Sql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+  await Promise.all([
+    documents.some((d) => d.links.length > 0) ? resolveLinksFrom(sql, tenantId, documents) : null,
+    resolveLinksTo(sql, tenantId, documents),
+  ]);
+}
+
+/** Edges of links of other documents to these, under their own names or an alias. */
+function resolveLinksTo(sql: Sql, tenantId: string, documents: PreparedDocument[]): PromiseLike<unknown> {
+  const names = documents.flatMap((d) => [d.documentId, ...d.aliasIds].map((name) => ({ name, id: d.documentId })));
+  return sql`
+    WITH existing AS MATERIALIZED (
+      SELECT document_id FROM documents
+      WHERE tenant_id = ${tenantId} AND document_id = ANY (${documents.map((d) => d.documentId)}::uuid[]) FOR KEY SHARE SKIP LOCKED
+    ), waiting AS MATERIALIZED (
       -- Name by name: for all at once (&&) the planner expects so many links that it would rather read the whole table.
-      SELECT l.* FROM unnest(${names}::uuid[]) AS wanted (name) CROSS JOIN LATERAL (
-        SELECT l.* FROM document_links l
-        WHERE l.target_document_ids @> ARRAY[wanted.name] AND l.target_document_ids IS NOT NULL
-          AND l.tenant_id = ${tenantId} AND l.document_id <> ALL (${ids}::uuid[])
-          AND NOT EXISTS (SELECT 1 FROM cross_links x
-            WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id AND x.link_ordinal = l.ordinal)
+      SELECT l.*, n.name, n.document_id AS to_document_id
+      FROM unnest(${names.map(({ name }) => name)}::uuid[], ${names.map(({ id }) => id)}::uuid[]) AS n (name, document_id)
+      CROSS JOIN LATERAL (
+        SELECT l.tenant_id, l.document_id, l.ordinal, l.link_type, l.anchor, l.target_document_ids FROM document_links l
+        WHERE l.target_document_ids @> ARRAY[n.name] AND l.target_document_ids IS NOT NULL AND l.tenant_id = ${tenantId}
+          -- A scalar, so that it stays a look-up by key: as NOT EXISTS it becomes a join with all edges there are.
+          AND (SELECT true FROM cross_links x WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id
+            AND x.link_ordinal = l.ordinal) IS NULL
         FOR KEY SHARE OF l SKIP LOCKED
       ) AS l
     )
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (l.document_id, l.ordinal) l.tenant_id, l.document_id, l.ordinal, coalesce(named.document_id, d.document_id),
-      l.link_type, l.anchor
-    FROM (SELECT * FROM own UNION ALL SELECT * FROM others) l
-    CROSS JOIN LATERAL unnest(l.target_document_ids) WITH ORDINALITY AS t (name, rank)
-    -- LATERAL: by key, whatever the planner believes of tables that have just been filled.
-    LEFT JOIN LATERAL (
-      SELECT d.document_id FROM document_aliases a JOIN documents d USING (tenant_id, document_id)
-      WHERE a.tenant_id = l.tenant_id AND a.alias_id = t.name FOR KEY SHARE OF d SKIP LOCKED
-    ) named ON true
-    LEFT JOIN LATERAL (
-      SELECT document_id FROM documents WHERE tenant_id = l.tenant_id AND document_id = t.name FOR KEY SHARE SKIP LOCKED
-    ) d ON true
-    WHERE coalesce(named.document_id, d.document_id) IS NOT NULL
-    ORDER BY l.document_id, l.ordinal, t.rank
+    SELECT DISTINCT ON (w.document_id, w.ordinal) w.tenant_id, w.document_id, w.ordinal, w.to_document_id, w.link_type, w.anchor
+    FROM waiting w JOIN existing ON existing.document_id = w.to_document_id
+    ORDER BY w.document_id, w.ordinal, array_position(w.target_document_ids, w.name)
     ON CONFLICT DO NOTHING`;
 }
 

@@ -9,7 +9,7 @@ import { joinTexts } from "../db/text_array.ts";
 import { failpoint } from "../failpoint.ts";
 import { deleteFts, insertFts } from "../index/write_fts.ts";
 import { replaceDependencies } from "./dependencies.ts";
-import { replaceLinks, resolveWaitingLinks } from "./links.ts";
+import { replaceLinks, resolveLinks } from "./links.ts";
 import type { PreparedChunk, PreparedDocument, SwapResult } from "./prepared.ts";
 
 /** How long a swapped document waits before the background embedder may take it, while its own item embeds it. */
@@ -43,7 +43,7 @@ export async function swapIn(sql: Sql, documents: PreparedDocument[], model: str
     }));
   });
   const current = documents.filter((_, i) => results[i]!.state === "current");
-  if (current.length > 0) await resolveWaitingLinks(sql, tenantId, current);
+  if (current.length > 0) await resolveLinks(sql, tenantId, current);
   return results;
 }
 
@@ -139,7 +139,12 @@ async function replaceDocuments(
     [...fresh, ...stemmedAnew].map(({ document, chunk }) => ftsRow(document, chunk)),
   );
   await deleteVanishedChunks(tx, tenantId, documents);
-  await replaceLinks(tx, tenantId, documents);
+  await replaceLinks(
+    tx,
+    tenantId,
+    documents,
+    documents.filter((d) => existing.has(d.documentId)),
+  );
   await replaceDependencies(tx, tenantId, documents);
   await rememberSynced(tx, tenantId, documents);
   const toEmbed = await findMissingVectors(
