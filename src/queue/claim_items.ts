@@ -19,6 +19,8 @@ export interface ClaimedItem {
   sourceType: string;
   externalRef: string;
   descriptor: Descriptor;
+  /** In which it was claimed. */
+  lane: Lane;
   forceReindex: boolean;
   correlationId: string;
   /** Of the version that was indexed last, when it is still there: equal bytes need no work. */
@@ -108,6 +110,7 @@ export async function claimItems(sql: Sql, request: ClaimRequest): Promise<Claim
     sourceType: row.source_type,
     externalRef: row.external_ref,
     descriptor: row.descriptor,
+    lane: request.lane,
     forceReindex: row.force_reindex,
     correlationId: row.correlation_id,
     lastChecksum: row.last_checksum,

@@ -51,3 +51,12 @@ export async function queueDepth(sql: Sql): Promise<QueueDepth> {
     oldestWaitingSeconds: row?.oldest_waiting ?? 0,
   };
 }
+
+/** Items of unfinished jobs that are not settled; one statement over the same partial indexes. */
+export async function itemsOpen(sql: Sql): Promise<number> {
+  const [row] = await sql<{ items_open: number }[]>`
+    SELECT coalesce(sum(items_open), 0)::float8 AS items_open FROM (
+      SELECT items_open FROM ingest_jobs WHERE job_status IN ('queued', 'retrying')
+      UNION ALL SELECT items_open FROM ingest_jobs WHERE job_status = 'processing') AS active`;
+  return row?.items_open ?? 0;
+}

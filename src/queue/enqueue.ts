@@ -22,7 +22,9 @@ export interface NewItem {
   descriptor: string;
   lane: Lane;
   /** Set for entries that could not even be listed: they enter the ledger as failed. */
-  failure?: ErrorData;
+  failure?: Pick<ErrorData, "code" | "message">;
+  /** The failure is an old one that stands (see quarantine.ts). */
+  quarantined?: boolean;
 }
 
 /** Inserts a job and returns its id. Sync jobs start with their listing; upload jobs have none and start processing. */
@@ -82,14 +84,16 @@ export async function enqueueItems(
   if (!row) return null;
   meter.count("sluice_items_unchanged_total", unchanged);
   for (const { failure } of items.filter(failed)) meter.count("sluice_items_settled_total", 1, "failed", failure!.code);
-  if (items.some(failed)) await recordListingFailures(sql, job.tenantId, items.filter(failed));
+  const unlisted = items.filter((item) => failed(item) && !item.quarantined);
+  if (unlisted.length > 0) await recordListingFailures(sql, job.tenantId, unlisted);
   return row.inserted;
 }
 
 /** The next sync must not take a source that could not be listed for unchanged. */
 async function recordListingFailures(sql: Sql | TransactionSql, tenantId: string, items: NewItem[]): Promise<void> {
   await sql`
-    UPDATE source_sync_state s SET last_status = 'failed', error_code = n.code, error_message = n.message, last_synced_at = now()
+    UPDATE source_sync_state s SET last_status = 'failed', error_code = n.code, error_message = n.message, last_synced_at = now(),
+      failed_under = NULL
     FROM unnest(${items.map((i) => i.sourceType)}::text[], ${items.map((i) => i.externalRef)}::text[],
       ${items.map((i) => i.failure?.code ?? "")}::text[], ${items.map((i) => i.failure?.message ?? "")}::text[]) AS n (source_type, external_ref, code, message)
     WHERE s.tenant_id = ${tenantId} AND s.source_type = n.source_type AND s.external_ref = n.external_ref`;

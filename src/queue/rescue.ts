@@ -6,8 +6,6 @@ import type { Sql } from "postgres";
 import { type Settlement, settleItems } from "./settle.ts";
 
 interface ExpiredRow {
-  tenant_id: string;
-  job_id: string;
   item_id: string;
   run_lease: string;
   attempt: number;
@@ -22,29 +20,11 @@ export async function expireLeases(sql: Sql): Promise<void> {
 
 /** Returns how many items and jobs were taken back. */
 export async function rescueExpired(sql: Sql, attemptsMax: number): Promise<{ items: number; jobs: number }> {
-  const expired = await sql<ExpiredRow[]>`
-    SELECT tenant_id, job_id, item_id::text, run_lease::text, attempt, leased_by FROM ingest_items
-    WHERE item_status = 'running' AND leased_until < now() ORDER BY leased_until LIMIT 1000`;
+  const affected = await sql<{ tenant_id: string; job_id: string }[]>`
+    SELECT DISTINCT tenant_id, job_id FROM ingest_items WHERE item_status = 'running' AND leased_until < now()`;
   let items = 0;
-  for (const [jobId, rows] of Map.groupBy(expired, (row) => row.job_id)) {
-    const settlements = rows.map((row): Settlement => {
-      const base = { itemId: row.item_id, runLease: row.run_lease };
-      if (row.attempt < attemptsMax)
-        return {
-          ...base,
-          outcome: "retry",
-          errorCode: "queue.lease_expired",
-          errorMessage: `worker ${row.leased_by} stopped answering`,
-        };
-      return {
-        ...base,
-        outcome: "failed",
-        errorCode: "queue.attempts_exhausted",
-        errorMessage: `${row.attempt} attempts ended without an answer; the last worker was ${row.leased_by}`,
-      };
-    });
-    items += (await settleItems(sql, { tenantId: rows[0]!.tenant_id, jobId }, settlements)).settled;
-  }
+  for (const job of affected)
+    items += await rescueItems(sql, { tenantId: job.tenant_id, jobId: job.job_id }, attemptsMax);
   const jobs = await sql`
     UPDATE ingest_jobs SET
       job_status = CASE WHEN attempt < ${attemptsMax} THEN 'retrying' ELSE job_status END,
@@ -55,4 +35,40 @@ export async function rescueExpired(sql: Sql, attemptsMax: number): Promise<{ it
     WHERE job_status = 'processing' AND run_lease IS NOT NULL AND leased_until < now() AND cancel_requested_at IS NULL
     RETURNING 1`;
   return { items, jobs: jobs.length };
+}
+
+/** In one transaction, so that no late heartbeat can renew a lease between the look at it and its end. */
+async function rescueItems(sql: Sql, job: { tenantId: string; jobId: string }, attemptsMax: number): Promise<number> {
+  return sql.begin(async (tx) => {
+    const expired = await tx<ExpiredRow[]>`
+      SELECT item_id::text, run_lease::text, attempt, leased_by FROM ingest_items
+      WHERE tenant_id = ${job.tenantId} AND job_id = ${job.jobId} AND item_status = 'running' AND leased_until < now()
+      -- What is locked is being swapped in, renewed or settled, by its holder or by another rescue.
+      ORDER BY item_id LIMIT 1000 FOR UPDATE SKIP LOCKED`;
+    if (expired.length === 0) return 0;
+    return (
+      await settleItems(
+        tx,
+        job,
+        expired.map((row) => verdictOn(row, attemptsMax)),
+      )
+    ).settled;
+  });
+}
+
+function verdictOn(row: ExpiredRow, attemptsMax: number): Settlement {
+  const claim = { itemId: row.item_id, runLease: row.run_lease };
+  if (row.attempt < attemptsMax)
+    return {
+      ...claim,
+      outcome: "retry",
+      errorCode: "queue.lease_expired",
+      errorMessage: `worker ${row.leased_by} stopped answering`,
+    };
+  return {
+    ...claim,
+    outcome: "failed",
+    errorCode: "queue.attempts_exhausted",
+    errorMessage: `${row.attempt} attempts ended without an answer; the last worker was ${row.leased_by}`,
+  };
 }

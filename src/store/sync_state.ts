@@ -3,6 +3,8 @@
  * payload is fetched; an unchanged corpus costs its listing and nothing else.
  */
 import type { Sql } from "postgres";
+import type { ErrorCode } from "../error_codes.ts";
+import { DOUBTFUL, DOUBTFUL_TIMES } from "../queue/quarantine.ts";
 
 export interface ListedSource {
   sourceId: string;
@@ -10,23 +12,39 @@ export interface ListedSource {
   fingerprint: string;
 }
 
+/** A source that failed for good before and has not changed since. */
+export interface Quarantined {
+  position: number;
+  code: ErrorCode;
+  message: string;
+}
+
+export interface Diff {
+  /** Positions (in `listed`) of what must be ingested. */
+  changed: number[];
+  unchanged: number;
+  quarantined: Quarantined[];
+}
+
 /**
- * Positions (in `listed`) of what must be ingested, and how many are unchanged. `known` ones have an item in this job
+ * What must be ingested, how many are unchanged, and what is in quarantine under `verdictKey`. `known` ones have an item in this job
  * already (the listing is being repeated) and count as neither.
  */
 export async function diffAgainstSyncState(
   sql: Sql,
-  scope: { tenantId: string; jobId: string; sourceType: string; force: boolean; repeated: boolean },
+  scope: { tenantId: string; jobId: string; sourceType: string; force: boolean; repeated: boolean; verdictKey: string },
   listed: ListedSource[],
-): Promise<{ changed: number[]; unchanged: number }> {
+): Promise<Diff> {
   const known = scope.repeated ? await sourcesWithItems(sql, scope, listed) : new Set<string>();
   const candidates = listed
     .map((source, index) => ({ source, index }))
     .filter(({ source }) => !known.has(source.sourceId));
-  if (scope.force) return { changed: candidates.map(({ index }) => index), unchanged: 0 };
+  if (scope.force) return { changed: candidates.map(({ index }) => index), unchanged: 0, quarantined: [] };
   // Answers only with what changed: for an unchanged corpus nothing comes back but an empty set.
-  const rows = await sql<{ position: number }[]>`
-    SELECT n.position::integer AS position
+  const rows = await sql<{ position: number; quarantined: boolean; error_code: ErrorCode; error_message: string }[]>`
+    SELECT n.position::integer AS position, s.error_code, coalesce(s.error_message, '') AS error_message,
+      s.last_status = 'failed' AND s.fingerprint = n.fingerprint AND coalesce(s.failed_under = ${scope.verdictKey}, false)
+        AND (s.error_code <> ALL (${DOUBTFUL}::text[]) OR s.failed_times >= ${DOUBTFUL_TIMES}) AS quarantined
     FROM unnest(${candidates.map(({ source }) => source.externalRef)}::text[], ${candidates.map(({ source }) => source.fingerprint)}::text[])
       WITH ORDINALITY AS n (external_ref, fingerprint, position)
     LEFT JOIN source_sync_state s
@@ -35,9 +53,13 @@ export async function diffAgainstSyncState(
       -- It says nothing of the bytes: what was moved away during a sync may come back with its old change mark.
       OR s.last_status = 'skipped' AND s.error_code = 'connector.gone'
     ORDER BY n.position`;
+  const at = (row: { position: number }) => candidates[row.position - 1]!.index;
   return {
-    changed: rows.map((row) => candidates[row.position - 1]!.index),
+    changed: rows.filter((row) => !row.quarantined).map(at),
     unchanged: candidates.length - rows.length,
+    quarantined: rows
+      .filter((row) => row.quarantined)
+      .map((row) => ({ position: at(row), code: row.error_code, message: row.error_message })),
   };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
+import { readConfig } from "../../src/config.ts";
 import type { Connector, Descriptor, ListOutcome } from "../../src/connector/connector.ts";
 import { TransientError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
@@ -53,7 +54,7 @@ async function list(connector: Connector) {
     correlationId: "test",
   });
   const job = await claimJob(sql, { worker: "test", leaseSeconds: 60 });
-  const context = { sql, log: createLog("silent"), connectorOf: async () => connector };
+  const context = { config: readConfig("info", {}), sql, log: createLog("silent"), connectorOf: async () => connector };
   return listJob(job!, context, new AbortController().signal, () => {});
 }
 

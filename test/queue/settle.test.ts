@@ -6,6 +6,7 @@ import { claimJob, finishListing, releaseJob, restartListing } from "../../src/q
 import { closeJobs } from "../../src/queue/close_job.ts";
 import { enqueueItems, enqueueJob } from "../../src/queue/enqueue.ts";
 import { heartbeatItems } from "../../src/queue/heartbeat.ts";
+import type { Lane } from "../../src/queue/job.ts";
 import { rescueExpired } from "../../src/queue/rescue.ts";
 import { retryFailed } from "../../src/queue/retry_failed.ts";
 import { type Settlement, settleItems } from "../../src/queue/settle.ts";
@@ -19,7 +20,11 @@ beforeEach(async () => {
   tenantId = await newTenant(sql);
 });
 
-const claim = (limit = 10) => claimItems(sql, { worker: "w", leaseSeconds: 60, lane: "inline", limit });
+/** What a worker would claim, in both lanes. */
+const claim = async (limit = 10): Promise<ClaimedItem[]> => {
+  const from = (lane: Lane) => claimItems(sql, { worker: "w", leaseSeconds: 60, lane, limit });
+  return [...(await from("inline")), ...(await from("isolated"))];
+};
 const settled = (item: ClaimedItem, outcome: Settlement["outcome"], more: Partial<Settlement> = {}): Settlement => ({
   itemId: item.itemId,
   runLease: item.runLease,
