@@ -4,11 +4,14 @@
  */
 import { type Context, Hono } from "hono";
 import { mountConsole } from "../console/mount.ts";
+import { asSystem } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
 import { createMetrics } from "../metrics.ts";
 import { queueDepth } from "../queue/depth.ts";
 import type { AppDeps, AppEnv, Deps } from "./app_deps.ts";
 import { correlationIdOf } from "./correlation.ts";
+import { Guesses } from "./guesses.ts";
+import { Intake } from "./intake.ts";
 import { descriptionRoutes } from "./openapi_routes.ts";
 import { respondError } from "./respond_error.ts";
 import type { Route } from "./route.ts";
@@ -27,7 +30,12 @@ const QUIET = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** The app; everything it uses comes in, so that a test can call it alone. */
 export function createApp(given: AppDeps): Hono<AppEnv> {
-  const deps: Deps = { ...given, metrics: given.metrics ?? createMetrics(() => queueDepth(given.sql)) };
+  const deps: Deps = {
+    ...given,
+    metrics: given.metrics ?? createMetrics(() => queueDepth(asSystem(given.sql))),
+    guesses: new Guesses(),
+    intake: new Intake(given.config.intake, asSystem(given.sql)),
+  };
   const routes = [...ROUTES, ...descriptionRoutes(ROUTES)];
   const app = new Hono<AppEnv>();
   app.use("*", (context, next) => observe(context, next, deps));
@@ -69,11 +77,15 @@ async function observe(context: Context<AppEnv>, next: () => Promise<void>, deps
   const log = deps.log.child({ correlation_id: correlationId });
   context.set("correlationId", correlationId);
   context.set("log", log);
+  let giveBack = () => {};
   try {
+    if (!QUIET.has(context.req.path)) giveBack = deps.intake.takeRequest();
     await next();
   } catch (thrown) {
     // What Hono's onError does not see: an error of notFound, and a thrown value that is no Error.
     context.res = respondError(thrown, correlationId, log);
+  } finally {
+    giveBack();
   }
   const answer = context.res.headers;
   for (const [name, value] of Object.entries(HEADERS)) if (!answer.has(name)) answer.set(name, value);

@@ -9,6 +9,8 @@ import type { Metrics } from "../metrics.ts";
 import type { Wake } from "../queue/wake.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { Caller } from "./authenticate.ts";
+import type { Guesses } from "./guesses.ts";
+import type { Intake } from "./intake.ts";
 
 export interface AppDeps {
   config: Config;
@@ -29,10 +31,14 @@ export interface AppDeps {
 }
 
 /** As handlers see it. */
-export type Deps = AppDeps & { metrics: Metrics };
+export type Deps = AppDeps & { metrics: Metrics; guesses: Guesses; intake: Intake };
 
 /** Variables of a request in Hono's context. */
 export interface AppEnv {
+  Bindings: {
+    /** Of the client, where the request came over a socket. */
+    address?: string | undefined;
+  };
   Variables: {
     correlationId: string;
     /** Carries the correlation id. */

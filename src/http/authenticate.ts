@@ -3,9 +3,11 @@
  * act for any tenant that exists. Rows of another tenant do not exist for a caller: asking for one by id is a 404.
  */
 import type { Sql } from "postgres";
+import { asSystem } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
 import { tenantExists } from "../store/tenants.ts";
 import { lookUpToken, type TokenScope } from "../store/tokens.ts";
+import type { Guesses } from "./guesses.ts";
 
 /** Lowest scope that a route asks for. */
 export type Access = "public" | "read" | "write" | "admin";
@@ -26,14 +28,26 @@ export const NOBODY: Caller = {
   tenantId: "00000000-0000-0000-0000-000000000000",
 };
 
-/** Throws InputError `auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`. */
-export async function authenticate(headers: Headers, sql: Sql): Promise<Caller> {
+/**
+ * `address`: the client's. Throws InputError `auth.missing`, `auth.invalid`, `auth.expired`, `auth.revoked`, SnoozeError
+ * `auth.too_many_guesses`.
+ */
+export async function authenticate(
+  headers: Headers,
+  { sql, guesses }: { sql: Sql; guesses: Guesses },
+  address: string | undefined,
+): Promise<Caller> {
   const header = headers.get("authorization");
   if (header === null) throw new InputError("auth.missing", "The request has no bearer token");
   const token = /^Bearer +([^\s]{1,200})$/i.exec(header)?.[1];
-  const found = token === undefined ? null : await lookUpToken(sql, token);
-  if (found === null) throw new InputError("auth.invalid", "The bearer token is not known");
+  guesses.check(address, token ?? "");
+  const found = token === undefined ? null : await lookUpToken(asSystem(sql), token);
+  if (token === undefined || found === null) {
+    guesses.failed(address);
+    throw new InputError("auth.invalid", "The bearer token is not known");
+  }
   if (found.state !== "valid") throw new InputError(`auth.${found.state}`, `The bearer token is ${found.state}`);
+  guesses.succeeded(token);
   return found;
 }
 
@@ -55,6 +69,6 @@ export async function tenantFor(caller: Caller, named: string | undefined, sql: 
     throw new InputError("auth.wrong_tenant", "The token belongs to another tenant", { tenant_id: wanted });
   }
   if (wanted === undefined) throw new InputError("request.tenant_required", "tenant_id is missing");
-  if (!(await tenantExists(sql, wanted))) throw new InputError("tenant.not_found", `There is no tenant ${wanted}`);
+  if (!(await tenantExists(asSystem(sql), wanted))) throw new InputError("tenant.not_found", `There is no tenant ${wanted}`);
   return wanted;
 }

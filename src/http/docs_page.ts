@@ -120,21 +120,18 @@ function operationHtml(operation: Operation): Html {
 }
 
 function parametersHtml(parameters: Json[]): Html {
-  return html`<div class="table"><table>
-    <thead><tr><th scope="col">Name</th><th scope="col">In</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
-    <tbody>
-      ${parameters.map((one) => {
-        const schema = one.schema as Json;
-        const fallback = schema.default === undefined ? "" : ` Default ${JSON.stringify(schema.default)}.`;
-        return html`<tr>
-          <td><code>${one.name}</code></td>
-          <td>${one.in}${one.required ? "" : ", optional"}</td>
-          <td>${typeOf(schema)}</td>
-          <td>${one.description ?? ""}${fallback}</td>
-        </tr>`;
-      })}
-    </tbody>
-  </table></div>`;
+  return html`<dl class="fields">
+    ${parameters.map((one) => {
+      const schema = one.schema as Json;
+      const fallback = schema.default === undefined ? "" : `, default ${JSON.stringify(schema.default)}`;
+      const where = `in the ${one.in === "query" ? "query string" : one.in}`;
+      return html`<dt>
+          <code>${one.name}</code>
+          <span class="quiet">${where}, ${typeOf(schema)}${one.required ? "" : ", optional"}${fallback}</span>
+        </dt>
+        <dd>${one.description ?? ""}</dd>`;
+    })}
+  </dl>`;
 }
 
 function answerHtml([status, response]: [string, Json]): Html {
@@ -175,7 +172,7 @@ function curlOf({ verb, path, parameters, body, scope }: Operation): string {
   ];
   if (!scope.startsWith("Needs no")) lines.push('-H "Authorization: Bearer $TOKEN"');
   if (body?.type === "application/json" && body.example)
-    lines.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body.example))}`);
+    lines.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body.example, null, 2))}`);
   if (body?.type === "multipart/form-data")
     lines.push(`-F tenant_id=${body.example?.tenant_id ?? "…"}`, "-F file=@minutes.md");
   return lines.join(" \\\n  ");

@@ -14,7 +14,6 @@ a { color: var(--accent); }
 .skip:focus { left: 1rem; top: 1rem; background: var(--ground); padding: .4rem .8rem; }
 .page { display: grid; grid-template-columns: 18rem minmax(0, 1fr); max-width: 84rem; margin: 0 auto; }
 nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; padding: 1.5rem 1rem; border-right: 1px solid var(--line); font-size: 13px; }
-nav h2 { font-size: 13px; margin: 1.2rem 0 .2rem; }
 nav ul { list-style: none; margin: 0; padding: 0; }
 nav li a { display: block; padding: .15rem .3rem; text-decoration: none; overflow-wrap: anywhere; }
 nav li a:hover { background: var(--sunken); }
@@ -22,6 +21,7 @@ nav .verb { min-width: 3.2rem; display: inline-block; }
 main { padding: 1.5rem 2rem 6rem; min-width: 0; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.4rem; margin: 3rem 0 .2rem; padding-top: .8rem; border-top: 1px solid var(--line); }
+nav h2 { border: 0; padding: 0; font-size: 13px; margin: 1.2rem 0 .2rem; }
 h3 { font-size: 1.05rem; margin: 2.2rem 0 .3rem; }
 h4 { font-size: .82rem; margin: 1.1rem 0 .3rem; color: var(--muted); }
 section.operation { border-top: 1px dashed var(--line); margin-top: 2rem; }
@@ -32,12 +32,6 @@ code { overflow-wrap: anywhere; }
 pre { background: var(--sunken); padding: .8rem 1rem; overflow-x: auto; border-radius: 6px; }
 pre code { overflow-wrap: normal; }
 .quiet { color: var(--muted); }
-.table { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .92em; }
-th { text-align: left; font-weight: 600; color: var(--muted); }
-th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:first-child { white-space: nowrap; }
-td td:first-child { white-space: normal; }
 dl.fields { margin: .2rem 0; }
 dl.fields dl.fields { margin-left: .4rem; padding-left: .9rem; border-left: 1px solid var(--line); }
 dl.fields dt { margin-top: .35rem; }
@@ -47,6 +41,5 @@ summary { cursor: pointer; color: var(--accent); }
   .page { display: block; }
   nav { position: static; height: auto; border: 0; border-bottom: 1px solid var(--line); }
   main { padding: 1rem; }
-  td:first-child { white-space: normal; overflow-wrap: anywhere; }
 }
 `;

@@ -28,7 +28,15 @@ const readyz = jsonRoute({
   summary: "Whether the database and the object store answer; 503 when one does not",
   tag,
   access: "public",
-  answer: v.strictObject({ status: v.picklist(["ready", "not_ready"]), database: Part, objects: Part }),
+  answer: v.strictObject({
+    status: v.picklist(["ready", "not_ready"]),
+    database: Part,
+    objects: Part,
+    intake: v.pipe(
+      v.picklist(["ok", "requests", "uploads", "queue"]),
+      v.description("The bound that is reached, if any: what goes beyond it is refused with 503."),
+    ),
+  }),
   otherStatuses: [503],
   statusOf: ({ status }) => (status === "ready" ? 200 : 503),
   async handle({ deps, log }) {
@@ -37,7 +45,8 @@ const readyz = jsonRoute({
       probe("objects", withTimeout(objectsAnswer(deps), READY_MS, "check of the object store")),
     ]);
     const status: "ready" | "not_ready" = database === "ok" && objects === "ok" ? "ready" : "not_ready";
-    return { status, database, objects };
+    const intake = database === "ok" ? await deps.intake.fullOf().catch(() => null) : null;
+    return { status, database, objects, intake: intake ?? ("ok" as const) };
 
     async function probe(part: string, work: Promise<unknown>): Promise<"ok" | "failed"> {
       try {

@@ -12,6 +12,7 @@ export const ANYWHERE: readonly ErrorCode[] = [
   "database.timeout",
   "database.conflict",
   "internal.unexpected",
+  "request.busy",
 ];
 
 /** The kind of row that an id in the path names → what it means that there is none. */
@@ -40,7 +41,7 @@ export function errorsOf(route: Route): ErrorCode[] {
 function tokenErrors({ access }: Route): ErrorCode[] {
   if (access === "public") return [];
   const scope: ErrorCode[] = access === "admin" ? ["auth.admin_only"] : access === "write" ? ["auth.read_only"] : [];
-  return ["auth.missing", "auth.invalid", "auth.expired", "auth.revoked", ...scope];
+  return ["auth.missing", "auth.invalid", "auth.expired", "auth.revoked", "auth.too_many_guesses", ...scope];
 }
 
 /** Where a tenant may be named. */
@@ -62,7 +63,7 @@ function inputErrors({ params, query, body, bodyType }: Route): ErrorCode[] {
   if (body || Object.keys({ ...params, ...query }).length > 0) codes.push("request.invalid");
   if ("cursor" in query) codes.push("request.bad_cursor");
   if (body && bodyType === "application/json")
-    codes.push("request.bad_json", "request.wrong_content_type", "request.too_large");
+    codes.push("request.bad_json", "request.wrong_content_type", "request.too_large", "request.truncated");
   return codes;
 }
 

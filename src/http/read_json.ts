@@ -19,7 +19,7 @@ export async function readJson(request: Request, maxBytes = JSON_BYTES_MAX): Pro
   }
 }
 
-/** The body, counted while it is read. Throws InputError `request.too_large`. */
+/** The body, counted while it is read. Throws InputError `request.too_large`, `request.truncated`. */
 export async function readCounted(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
     new InputError("request.too_large", `The body is larger than ${maxBytes} bytes`, { limit: maxBytes });
@@ -29,7 +29,9 @@ export async function readCounted(request: Request, maxBytes: number): Promise<U
   let size = 0;
   const reader = request.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error: unknown) => {
+      throw new InputError("request.truncated", "The body ended before it was whole", {}, { cause: error });
+    });
     if (done) return Buffer.concat(parts);
     size += value.byteLength;
     if (size > maxBytes) {

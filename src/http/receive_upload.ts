@@ -15,6 +15,8 @@ const WRITE_BYTES = 256 * 1024;
 const PREFIX = "upload-";
 /** Boundaries, part headers, form fields, an epilogue: what a body may hold beside its files. */
 const OVERHEAD_BYTES = 1024 * 1024;
+/** Of one part: its name, file name and type. */
+const HEADER_BYTES_MAX = 8192;
 
 export interface UploadLimits {
   /** Folder for the files, created when missing. */
@@ -117,12 +119,13 @@ class Intake {
           files: limits.maxFiles,
           parts: limits.maxFiles + maxFields,
           headerPairs: 32,
-          headerSize: 8192,
+          headerSize: HEADER_BYTES_MAX,
         },
       });
     } catch (error) {
       throw new InputError("upload.not_multipart", `the content type has no usable boundary: ${messageOf(error)}`);
     }
+    onLongHeader(this.parser, () => this.refuse(headerTooLong()));
     const tooManyFiles = () =>
       this.refuse(new InputError("upload.too_many_files", `more than ${limits.maxFiles} files`));
     const tooManyFields = () => this.refuse(new InputError("upload.too_many_fields", `more than ${maxFields} fields`));
@@ -270,6 +273,31 @@ function partsSeen(parser: BusboyInstance): number {
   if (typeof count !== "number") throw new Error("busboy no longer counts its parts as _parser._nparts");
   return count;
 }
+
+/**
+ * Tells when a part's header is longer than its limit, which busboy itself only cuts off: what stands beyond is lost
+ * without a word, be it the file name. (`_parser.parser._hparser.maxed` in 3.2 turns true then.)
+ */
+function onLongHeader(parser: BusboyInstance, tell: () => void): void {
+  const step = (from: unknown, name: string): unknown =>
+    typeof from === "object" && from !== null ? Reflect.get(from, name) : undefined;
+  const headers = step(step(step(parser, "_parser"), "parser"), "_hparser");
+  if (typeof headers !== "object" || headers === null || step(headers, "maxed") !== false)
+    throw new Error("busboy no longer says that a header is too long as _hparser.maxed");
+  let maxed = false;
+  Object.defineProperty(headers, "maxed", {
+    get: () => maxed,
+    set(value: boolean) {
+      maxed = value;
+      if (maxed) tell();
+    },
+  });
+}
+
+const headerTooLong = (): InputError =>
+  new InputError("upload.header_too_long", `a part has a header of more than ${HEADER_BYTES_MAX} bytes`, {
+    limit: HEADER_BYTES_MAX,
+  });
 
 function translated(error: unknown): Error {
   const message = messageOf(error);

@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import * as v from "valibot";
+import { asSystem, asTenant, inScope, type Scope } from "../db/tenant_scope.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AppEnv, Deps } from "./app_deps.ts";
@@ -14,7 +15,7 @@ import { readJson } from "./read_json.ts";
 
 /** Fields of a path or a query string. */
 export type Fields = Record<string, v.GenericSchema>;
-type NoFields = Record<never, never>;
+export type NoFields = Record<never, never>;
 type Checked<F extends Fields> = v.InferOutput<v.StrictObjectSchema<F, undefined>>;
 
 /** A request whose parts have been checked, and everything that a handler may use. */
@@ -130,23 +131,27 @@ function routeOf<P extends Fields, Q extends Fields, B extends v.GenericSchema>(
       const caller = access === "public" ? NOBODY : await admit(context, deps, access);
       const request = context.req.raw;
       const instead = context.get("instead");
-      const { sql } = deps;
+      let scope: Scope | null = access === "admin" ? "system" : ofCaller(caller);
+      const sql = inScope(deps.sql, () => scope);
       const log = context.get("log");
       let replayed = false;
       const onReplay = () => {
         replayed = true;
       };
       const response = await respond({
-        deps,
+        deps: { ...deps, sql },
         caller,
         request,
         correlationId: context.get("correlationId"),
         log,
-        once: keyed ? onceFor({ request, caller, sql, log, onReplay }) : (_said, work) => work(),
+        once: keyed ? onceFor({ request, caller, sql: keysOf(deps.sql, caller), log, onReplay }) : (_said, work) => work(),
         params: check(params, context.req.param(), "path"),
         query: check(query, instead?.body ? {} : singleValues(context.req.queries()), "query string"),
         body: spec.body ? check(spec.body, instead?.body ?? (await readJson(request)), "body") : undefined,
-        actFor: (tenantId) => context.set("tenantId", tenantId),
+        actFor(tenantId) {
+          if (access !== "admin") scope = { tenantId };
+          context.set("tenantId", tenantId);
+        },
       });
       if (replayed) response.headers.set("idempotency-replayed", "true");
       return response;
@@ -154,9 +159,17 @@ function routeOf<P extends Fields, Q extends Fields, B extends v.GenericSchema>(
   };
 }
 
+/** An admin acts for no tenant until the request names one. */
+const ofCaller = ({ tenantId }: Caller): Scope | null => (tenantId === null ? null : { tenantId });
+
+/** Idempotency keys are the caller's, whoever the request acts for. */
+const keysOf = (sql: Deps["sql"], { tenantId }: Caller): Deps["sql"] =>
+  tenantId === null ? asSystem(sql) : asTenant(sql, tenantId);
+
 /** Before anything of the request is read. */
 async function admit(context: Context<AppEnv>, deps: Deps, access: Access): Promise<Caller> {
-  const caller = context.get("instead")?.caller ?? (await authenticate(context.req.raw.headers, deps.sql));
+  const caller =
+    context.get("instead")?.caller ?? (await authenticate(context.req.raw.headers, deps, context.env?.address));
   context.set("tokenId", caller.tokenId);
   context.set("tenantId", caller.tenantId);
   authorise(caller, access);

@@ -22,7 +22,7 @@ export interface Server {
 
 /** Listens at once; `stop` lets begun requests finish for so many milliseconds. */
 export function startServer(
-  app: { fetch(request: Request): Response | Promise<Response> },
+  app: { fetch(request: Request, env: { address?: string | undefined }): Response | Promise<Response> },
   options: ServeOptions,
 ): Server {
   const server = Bun.serve({
@@ -31,7 +31,7 @@ export function startServer(
     idleTimeout: IDLE_SECONDS,
     // Each route counts what it reads and answers 413 itself.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request) => app.fetch(request),
+    fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
     error(error) {
       options.log.error({ err: error }, "unexpected error outside of the app");
       return new Response(null, { status: 500 });

@@ -40,7 +40,7 @@ export const syncRoute = jsonRoute({
   summary: "Sync sources; joins a sync that was asked for in the same words and has not begun",
   tag: "Ingest",
   access: "write",
-  errors: ["connection.not_found", "connector.not_configured", "connector.not_syncable"],
+  errors: ["connection.not_found", "connector.not_configured", "connector.not_syncable", "queue.full"],
   body: SyncRequest,
   status: 202,
   answer: v.strictObject(JobAccepted),
@@ -51,6 +51,7 @@ export const syncRoute = jsonRoute({
       throw new InputError("connector.not_syncable", `${NOT_SYNCABLE} has no source that could be listed`, {
         source_types: [NOT_SYNCABLE],
       });
+    await deps.intake.requireRoom();
     const { confluence } = deps.config;
     if (confluence.connection !== null && body.source_types.some((type) => type.startsWith("CONFLUENCE_")))
       await ensureEnvironmentConnection(deps.sql, tenant, confluence.tenant);

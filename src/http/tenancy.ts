@@ -2,6 +2,7 @@
  * For which tenant a call acts: the one it names, the token's own, or the one that owns the row it asks for by id.
  * Every handler gets its tenant here and nowhere else, so that no row of another tenant can be reached.
  */
+import { asSystem } from "../db/tenant_scope.ts";
 import { type ErrorCode, InputError } from "../errors.ts";
 import { findOwner, type OwnedKind } from "../store/tenants.ts";
 import type { AppDeps } from "./app_deps.ts";
@@ -22,7 +23,7 @@ export async function tenantNamed(call: Acting, tenantId: string | undefined): P
 
 /** The tenant within which to look for a row by its id: an admin's look may lead into any tenant. */
 export async function tenantOwning(call: Acting, kind: OwnedKind, id: string): Promise<string> {
-  const tenant = call.caller.tenantId ?? (await findOwner(call.deps.sql, kind, id));
+  const tenant = call.caller.tenantId ?? (await findOwner(asSystem(call.deps.sql), kind, id));
   if (tenant === null) throw notFound(kind, id);
   call.actFor(tenant);
   return tenant;

@@ -1,6 +1,8 @@
 /**
  * `POST /v1/ingest/files/upload`: files arrive on disk, are recognised, put into the object store and become one job.
- * All or nothing: whatever fails, no row, no new object and no spooled file is left behind.
+ * All or nothing: whatever fails, no row and no spooled file is left behind. An object that is stored already stays: the
+ * same upload may be under way a second time and name it, and the next attempt finds it; `sluice gc` removes what nobody
+ * names in the end.
  */
 import * as v from "valibot";
 import { describeUpload } from "../connector/upload.ts";
@@ -11,14 +13,13 @@ import { InputError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { enqueueItems, enqueueJob, type NewItem } from "../queue/enqueue.ts";
 import { sourceIdOf, versionIdOf } from "../store/ids.ts";
-import { findJob } from "../store/jobs.ts";
 import { rawKey } from "../store/keys.ts";
 import type { AppDeps } from "./app_deps.ts";
 import type { Caller } from "./authenticate.ts";
 import { check } from "./check.ts";
 import { count, tenantId, uuid } from "./fields.ts";
 import { discardFiles, receiveUpload, type SpooledFile } from "./receive_upload.ts";
-import { jsonRoute } from "./route.ts";
+import { type Call, jsonRoute, type NoFields } from "./route.ts";
 import { JobAccepted, requestedBy } from "./sync_route.ts";
 import { tenantNamed } from "./tenancy.ts";
 
@@ -39,6 +40,8 @@ const UploadedFile = v.strictObject({
   sha256: v.pipe(v.string(), v.hash(["sha256"])),
 });
 
+const Accepted = v.strictObject({ ...JobAccepted, files: v.array(UploadedFile) });
+
 interface AcceptedFile extends SpooledFile {
   sourceId: string;
   format: Format;
@@ -58,10 +61,12 @@ export const uploadRoute = jsonRoute({
     "objects.forbidden",
     "objects.rejected",
     "objects.unavailable",
+    "queue.full",
     "upload.bad_name",
     "upload.duplicate_field",
     "upload.duplicate_name",
     "upload.empty_file",
+    "upload.header_too_long",
     "upload.malformed",
     "upload.no_file",
     "upload.not_multipart",
@@ -80,39 +85,49 @@ export const uploadRoute = jsonRoute({
     ),
   }),
   status: 202,
-  answer: v.strictObject({ ...JobAccepted, files: v.array(UploadedFile) }),
+  answer: Accepted,
   async handle(call) {
-    const { deps } = call;
-    const { dataDir, upload } = deps.config;
-    const received = await receiveUpload(call.request, {
-      spoolDir: `${dataDir}/spool`,
-      maxFileBytes: upload.maxBytes,
-      maxFiles: upload.maxFiles,
-      maxTotalBytes: upload.maxBytes * TOTAL_FACTOR,
-    });
+    await call.deps.intake.requireRoom();
+    const giveBack = call.deps.intake.takeUpload();
     try {
-      const fields = check(UploadFields, received.fields, "form");
-      const tenant = await tenantNamed(call, fields.tenant_id);
-      const said = { ...fields, files: received.files.map(({ path: _, ...file }) => file) };
-      return await call.once(said, async () => {
-        // One after another, so that no more than one of them lies in memory.
-        const files: AcceptedFile[] = [];
-        for (const file of received.files) files.push(await accept(file, tenant));
-        const jobId = await storeAndEnqueue(deps, files, {
-          tenant,
-          caller: call.caller,
-          correlationId: call.correlationId,
-        });
-        await failpoint("after_upload_commit");
-        deps.wake.ring();
-        call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
-        return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
-      });
+      return await takeUpload(call);
     } finally {
-      await discardFiles(received.files);
+      giveBack();
     }
   },
 });
+
+async function takeUpload(call: Call<NoFields, NoFields, v.GenericSchema>): Promise<v.InferInput<typeof Accepted>> {
+  const { deps } = call;
+  const { dataDir, upload } = deps.config;
+  const received = await receiveUpload(call.request, {
+    spoolDir: `${dataDir}/spool`,
+    maxFileBytes: upload.maxBytes,
+    maxFiles: upload.maxFiles,
+    maxTotalBytes: upload.maxBytes * TOTAL_FACTOR,
+  });
+  try {
+    const fields = check(UploadFields, received.fields, "form");
+    const tenant = await tenantNamed(call, fields.tenant_id);
+    const said = { ...fields, files: received.files.map(({ path: _, ...file }) => file) };
+    return await call.once(said, async () => {
+      // One after another, so that no more than one of them lies in memory.
+      const files: AcceptedFile[] = [];
+      for (const file of received.files) files.push(await accept(file, tenant));
+      const jobId = await storeAndEnqueue(deps, files, {
+        tenant,
+        caller: call.caller,
+        correlationId: call.correlationId,
+      });
+      await failpoint("after_upload_commit");
+      deps.wake.ring();
+      call.log.info({ job_id: jobId, files: files.length }, "upload job queued");
+      return { job_id: jobId, job_status: "processing" as const, files: files.map(answerOf) };
+    });
+  } finally {
+    await discardFiles(received.files);
+  }
+}
 
 const answerOf = ({ name, sourceId, size, sha256 }: AcceptedFile) => ({ name, source_id: sourceId, size, sha256 });
 
@@ -153,62 +168,35 @@ interface Asking {
 
 /** Puts the files into the object store, then queues them; returns the job's id. */
 async function storeAndEnqueue(deps: AppDeps, files: AcceptedFile[], asking: Asking): Promise<string> {
-  const created: string[] = [];
-  let jobId: string | undefined;
-  try {
-    const uris = await putAll(deps, files, asking.tenant, created);
-    await failpoint("after_upload_put");
-    const uploadedAt = new Date();
-    const items = files.map((file, i) => itemOf(file, uris[i]!, uploadedAt));
-    return await deps.sql.begin(async (tx) => {
-      jobId = await enqueueJob(tx, {
-        tenantId: asking.tenant,
-        jobType: "upload",
-        payload: { files: files.map(answerOf) },
-        requestedBy: requestedBy(asking.caller),
-        correlationId: asking.correlationId,
-      });
-      await enqueueItems(tx, { tenantId: asking.tenant, jobId }, items, 0);
-      return jobId;
+  const uris = await putAll(deps, files, asking.tenant);
+  await failpoint("after_upload_put");
+  const uploadedAt = new Date();
+  const items = files.map((file, i) => itemOf(file, uris[i]!, uploadedAt));
+  return await deps.sql.begin(async (tx) => {
+    const jobId = await enqueueJob(tx, {
+      tenantId: asking.tenant,
+      jobType: "upload",
+      payload: { files: files.map(answerOf) },
+      requestedBy: requestedBy(asking.caller),
+      correlationId: asking.correlationId,
     });
-  } catch (error) {
-    if (await mayBeQueued(deps, asking.tenant, jobId)) throw error;
-    await Promise.allSettled(created.map((uri) => deps.objects.remove(uri)));
-    throw error;
-  }
+    await enqueueItems(tx, { tenantId: asking.tenant, jobId }, items, 0);
+    return jobId;
+  });
 }
 
-/** A connection that broke during COMMIT leaves it open whether the job exists; its objects must not go then. */
-async function mayBeQueued(deps: AppDeps, tenant: string, jobId: string | undefined): Promise<boolean> {
-  if (jobId === undefined) return false;
-  return findJob(deps.sql, tenant, jobId).then(
-    (job) => job !== null,
-    () => true,
-  );
-}
-
-/** URIs in the order of the files; every object that was not there before is added to `created`. */
-async function putAll(deps: AppDeps, files: AcceptedFile[], tenant: string, created: string[]): Promise<string[]> {
+/** URIs in the order of the files. */
+async function putAll(deps: AppDeps, files: AcceptedFile[], tenantId: string): Promise<string[]> {
   const uris: string[] = [];
   for (let start = 0; start < files.length; start += PUTS_AT_ONCE) {
-    // All of a batch are awaited, even after a failure: whatever gets created must be known to be removed.
-    const settled = await Promise.allSettled(
-      files.slice(start, start + PUTS_AT_ONCE).map(async (file) => {
-        const sourceVersionId = versionIdOf(file.sourceId, file.sha256, CONVERTER_VERSION);
-        const key = rawKey({ tenantId: tenant, sourceId: file.sourceId, sourceVersionId });
-        const put = await deps.objects.putNew(
-          "raw",
-          key,
-          { file: file.path, size: file.size },
-          "application/octet-stream",
-        );
-        if (put.created) created.push(put.uri);
-        return put.uri;
-      }),
-    );
-    for (const put of settled) {
+    const puts = files.slice(start, start + PUTS_AT_ONCE).map(({ sourceId, sha256, path: file, size }) => {
+      const key = rawKey({ tenantId, sourceId, sourceVersionId: versionIdOf(sourceId, sha256, CONVERTER_VERSION) });
+      return deps.objects.putNew("raw", key, { file, size }, "application/octet-stream");
+    });
+    // All are awaited even after a failure: the spooled files are read until then.
+    for (const put of await Promise.allSettled(puts)) {
       if (put.status === "rejected") throw put.reason;
-      uris.push(put.value);
+      uris.push(put.value.uri);
     }
   }
   return uris;

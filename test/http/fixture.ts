@@ -17,6 +17,7 @@ import { type ObjectStore, openObjectStore } from "../../src/store/objects.ts";
 import { createTenant } from "../../src/store/tenants.ts";
 import { createToken } from "../../src/store/tokens.ts";
 import { emptyDatabase } from "../support/database.ts";
+import { untold } from "./contract.ts";
 
 /** For hooks: the embedded database takes seconds to start on a busy machine. */
 export const START_MS = 60_000;
@@ -76,7 +77,7 @@ export interface SendOptions {
 
 /** `change`: parts to replace, given the ones that would be used. */
 export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> = () => ({})): Promise<Fixture> {
-  const { sql } = await emptyDatabase();
+  const { sql, runtime } = await emptyDatabase();
   const dir = await mkdtemp(join(tmpdir(), "sluice-http-"));
   const config = readConfig("info", {
     DATA_DIR: join(dir, "data"),
@@ -88,7 +89,7 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
   let rung = 0;
   const deps: AppDeps = {
     config,
-    sql,
+    sql: runtime,
     objects,
     embedder: new HashEmbedder(),
     wake: { ring: () => void rung++ },
@@ -98,7 +99,7 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
     ),
     search,
     validateConnectionConfig: () => {},
-    openConnector: connectorOpener(config, sql, objects, []),
+    openConnector: connectorOpener(config, runtime, objects, []),
   };
   Object.assign(deps, change(deps));
   const app = createApp(deps);
@@ -122,7 +123,10 @@ export async function createFixture(change: (deps: AppDeps) => Partial<AppDeps> 
       if (options.json !== undefined) headers["content-type"] ??= "application/json";
       const body = options.json === undefined ? options.body : JSON.stringify(options.json);
       const response = await app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });
-      return answerOf(response.status, new Headers([...response.headers.entries()]), await response.text());
+      const answer = answerOf(response.status, new Headers([...response.headers.entries()]), await response.text());
+      const missing = untold(method, path, answer.status, answer.json);
+      if (missing) throw new Error(`the API description is not true: ${missing}`);
+      return answer;
     },
     spooled: () => readdir(join(dir, "data", "spool")).catch(() => []),
     async stop() {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { TransientError } from "../../src/errors.ts";
+import { createApp } from "../../src/http/app.ts";
 import { insertConnection } from "../../src/store/connections.ts";
 import { sourceIdOf } from "../../src/store/ids.ts";
 import type { ObjectStore } from "../../src/store/objects.ts";
@@ -230,33 +231,65 @@ describe("POST /v1/ingest/files/upload", () => {
     expect([answer.status, answer.at("error.code")]).toEqual([415, "upload.not_multipart"]);
   });
 
-  test("when the object store fails midway, what was new in it is removed and what was there before stays", async () => {
-    const kept: [string, string] = ["kept.md", "# kept"];
-    await upload(form([kept]));
-    const before = [await jobs(), (await stored()).length];
+  test("when the object store or the database fails, nothing is queued and nothing stays in the spool", async () => {
+    const before = await jobs();
     let puts = 0;
     putFails = async () => {
-      if (++puts === 3) throw new TransientError("objects.unavailable", "down");
+      if (++puts === 2) throw new TransientError("objects.unavailable", "down");
     };
-    const answer = await upload(form([kept, ["new.md", "# new"], ["third.md", "# third"]]));
-    expect([answer.status, answer.at("error.retryable"), puts]).toEqual([503, true, 3]);
-    expect([await jobs(), (await stored()).length]).toEqual(before as [number, number]);
-    expect(await f.spooled()).toEqual([]);
+    const two: [string, string][] = [
+      ["new.md", "# new"],
+      ["third.md", "# third"],
+    ];
+    const answer = await upload(form(two));
+    expect([answer.status, answer.at("error.retryable"), puts]).toEqual([503, true, 2]);
+    putFails = null;
+    await f.sql`ALTER TABLE ingest_items ADD CONSTRAINT test_refuses CHECK (external_ref <> 'upload://third.md')`;
+    const refused = await upload(form(two));
+    await f.sql`ALTER TABLE ingest_items DROP CONSTRAINT test_refuses`;
+    expect(refused.at("error.code")).toBe("internal.unexpected");
+    expect([await jobs(), await f.spooled()]).toEqual([before, []]);
   });
 
-  test("when the database fails, the new objects are removed", async () => {
-    const before = [await jobs(), (await stored()).length];
-    await f.sql`ALTER TABLE ingest_items ADD CONSTRAINT test_refuses CHECK (external_ref <> 'upload://refused.md')`;
-    const answer = await upload(
-      form([
-        ["refused.md", "# refused"],
-        ["other.md", "# other"],
-      ]),
-    );
-    await f.sql`ALTER TABLE ingest_items DROP CONSTRAINT test_refuses`;
-    expect(answer.at("error.code")).toBe("internal.unexpected");
-    expect([await jobs(), (await stored()).length]).toEqual(before as [number, number]);
-    expect(await f.spooled()).toEqual([]);
+  test("the same upload twice at once: when one fails after the other found its object, the other's is still there", async () => {
+    const same: [string, string][] = [["twice.md", "# twice"]];
+    const firstHasPut = Promise.withResolvers<void>();
+    const secondIsQueued = Promise.withResolvers<void>();
+    let puts = 0;
+    putFails = async () => {
+      puts++;
+    };
+    // The first one's transaction waits for the second one's, then fails.
+    const { sql } = f.deps;
+    f.deps.sql = new Proxy(sql, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== "begin") return value;
+        return async (work: Parameters<typeof sql.begin>[1]) => {
+          if (puts !== 1) return target.begin(work);
+          firstHasPut.resolve();
+          await secondIsQueued.promise;
+          throw new TransientError("database.unavailable", "gone");
+        };
+      },
+    });
+    const app = createApp(f.deps);
+    const send = () =>
+      app.request("/v1/ingest/files/upload", {
+        method: "POST",
+        body: form(same),
+        headers: { authorization: `Bearer ${f.tokens.write}` },
+      });
+    const first = send();
+    await firstHasPut.promise;
+    const second = await send();
+    f.deps.sql = sql;
+    secondIsQueued.resolve();
+    expect([second.status, (await first).status]).toEqual([202, 503]);
+    const { job_id: jobId } = (await second.json()) as { job_id: string };
+    const [item] =
+      await f.sql`SELECT descriptor #>> '{locator,raw_uri}' AS uri FROM ingest_items WHERE job_id = ${jobId}`;
+    expect(new TextDecoder().decode(await f.objects.read(item!.uri))).toBe("# twice");
   });
 });
 

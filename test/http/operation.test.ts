@@ -16,13 +16,14 @@ describe("readiness", () => {
       status: "ready",
       database: "ok",
       objects: "ok",
+      intake: "ok",
     });
     const sql = postgres("postgres://nobody@127.0.0.1:1/none", { max: 1, connect_timeout: 1 });
     const app = createApp({ ...f.deps, sql });
     const answer = await app.request("/readyz");
     expect([answer.status, await answer.json()]).toEqual([
       503,
-      { status: "not_ready", database: "failed", objects: "ok" },
+      { status: "not_ready", database: "failed", objects: "ok", intake: "ok" },
     ]);
     expect((await app.request("/healthz")).status).toBe(200);
     const refused = await app.request("/v1/jobs", { headers: { authorization: `Bearer ${f.tokens.read}` } });
@@ -38,7 +39,7 @@ describe("readiness", () => {
     const answer = await createApp({ ...f.deps, objects }).request("/readyz");
     expect([answer.status, await answer.text()]).toEqual([
       503,
-      JSON.stringify({ status: "not_ready", database: "ok", objects: "failed" }),
+      JSON.stringify({ status: "not_ready", database: "ok", objects: "failed", intake: "ok" }),
     ]);
   });
 });

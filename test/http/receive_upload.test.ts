@@ -115,6 +115,19 @@ describe("a refused upload leaves nothing behind and says why", () => {
     expect(await refusal(receiveUpload(announced, limits))).toBe("upload.too_large");
   });
 
+  test("a part's header beyond its limit, however it is cut into pieces, and whatever is lost by it", async () => {
+    const filename = `${"x".repeat(200_000)}.md`;
+    for (const step of [1_000_000, 4096, 7000]) {
+      const long = requestOf(bodyOf([good, { filename, content: "text" }]), step);
+      expect(await refusal(receiveUpload(long, limits))).toBe("upload.header_too_long");
+      const late = `--b\r\nX-Padding: ${"y".repeat(8192)}\r\nContent-Disposition: form-data; name="f"; filename="a.md"\r\n\r\ntext\r\n--b--\r\n`;
+      const request = requestOf(new Uint8Array(Buffer.from(late)), step);
+      expect(await refusal(receiveUpload(request, limits))).toBe("upload.header_too_long");
+    }
+    const fits = { filename: `${"x".repeat(250)}.md`, type: `text/markdown; x=${"y".repeat(7000)}`, content: "text" };
+    expect((await receive([fits])).files.length).toBe(1);
+  });
+
   test("too much beside the files", async () => {
     const preamble = "x".repeat(1_300_000);
     const body = new Uint8Array(Buffer.concat([Buffer.from(preamble), bodyOf([good])]));

@@ -302,7 +302,7 @@ describe("faults of the inside", () => {
   });
 
   test("an error with a code of its own keeps its status", async () => {
-    failure = new InputError("connector.not_configured", "none");
+    failure = new InputError("embeddings.bad_input", "none");
     expect((await search()).status).toBe(422);
   });
 });
