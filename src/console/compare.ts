@@ -29,7 +29,7 @@ const KINSHIP = 0.3;
 
 /** Null where the texts differ too much for a comparison to be found in time. */
 export function compareTexts(before: string, after: string): Comparison | null {
-  const changes = diffArrays(before.split("\n"), after.split("\n"), LIMITS);
+  const changes = diffArrays(linesOf(before), linesOf(after), LIMITS);
   if (changes === undefined) return null;
   const rows: Row[] = [];
   const at = { before: 1, after: 1 };
@@ -43,6 +43,8 @@ export function compareTexts(before: string, after: string): Comparison | null {
   const countOf = (kind: Row["kind"]) => rows.filter((row) => row.kind === kind).length;
   return { rows: folded(rows), added: countOf("added"), removed: countOf("removed") };
 }
+
+const linesOf = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
 interface Place {
   before: number;
@@ -61,11 +63,11 @@ function replaced(removed: string[], added: string[], at: Place): Row[] {
   const pairs = removed.map((line, i) => (added[i] === undefined ? null : wordsChanged(line, added[i])));
   return [
     ...removed.map((text, i): Row => {
-      const parts = pairs[i]?.removed ?? [{ text, changed: true }];
+      const parts = pairs[i]?.removed ?? [{ text, changed: false }];
       return { kind: "removed", before: at.before++, after: null, parts };
     }),
     ...added.map((text, i): Row => {
-      const parts = pairs[i]?.added ?? [{ text, changed: true }];
+      const parts = pairs[i]?.added ?? [{ text, changed: false }];
       return { kind: "added", before: null, after: at.after++, parts };
     }),
   ];

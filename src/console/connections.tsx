@@ -9,7 +9,7 @@ import { type ConnectionRow, findConnection, listConnections, SERVED_BY } from "
 import { listJobs } from "../store/jobs.ts";
 import { apiRoute, callApi, readForm } from "./act.ts";
 import { connectionFormPages } from "./connection_form.tsx";
-import { SOURCE_NAMES } from "./format.ts";
+import { labelOf, SOURCE_NAMES } from "./format.ts";
 import { JobTable } from "./jobs.tsx";
 import { Heading } from "./layout.tsx";
 import { connectionNames } from "./name_job.tsx";
@@ -110,6 +110,17 @@ async function connectionView(visit: Visit, tested: ConnectionTest | null): Prom
           <Empty>It was not synced lately.</Empty>
         )}
       </section>
+      {mayWrite(visit) && (
+        <div>
+          <ActButton
+            action={`/connections/${id}/delete`}
+            kind="danger"
+            ask={`Delete the connection ${row.name}? Its documents stay.`}
+          >
+            Delete this connection
+          </ActButton>
+        </div>
+      )}
     </>
   );
   return { title: row.name, section: "connections", body };
@@ -120,9 +131,6 @@ function Actions({ row }: { row: ConnectionRow }) {
   const fields = { connection: row.connectionId, source_types: typesOf(row), force_reindex: "true" };
   return (
     <>
-      <ActButton action={`${path}/delete`} kind="danger" ask={`Delete the connection ${row.name}? Its documents stay.`}>
-        Delete
-      </ActButton>
       <ActButton action="/sync" fields={fields} ask="Read and convert every source again, changed or not?">
         Reindex all
       </ActButton>
@@ -137,7 +145,7 @@ function settingsOf(row: ConnectionRow): [string, JSX.Element | string][] {
   const said = new Set(["kind", "root", "bucket", "prefix", "base_url"]);
   const rest = Object.entries(row.config).filter(([name]) => !said.has(name));
   return [
-    ...rest.map(([name, value]): [string, string] => [name.replaceAll("_", " "), textOf(value)]),
+    ...rest.map(([name, value]): [string, string] => [labelOf(name), textOf(value)]),
     ["Secrets", row.secrets === null ? "none" : "sealed"],
     ["Changed", <Time at={row.updatedAt} />],
     ["Id", <code>{row.connectionId}</code>],

@@ -3,9 +3,14 @@
 
 const main = document.getElementById("main");
 
-// Times in the reader's own zone, beside the server's.
-for (const time of document.querySelectorAll("time"))
-  time.title = `${new Date(time.dateTime).toLocaleString()} (${time.title})`;
+/** Times in the reader's own zone, beside the server's. */
+function localise(root) {
+  for (const time of root.querySelectorAll("time"))
+    time.title = `${new Date(time.dateTime).toLocaleString()} (${time.title})`;
+}
+localise(document);
+// On narrow screens the navigation scrolls sideways.
+document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.ask;
@@ -14,14 +19,19 @@ document.addEventListener("submit", (event) => {
 
 // --- What changes -----------------------------------------------------------------------------------------------------
 
+/** What each part looked like when it came. */
+const shownAs = new Map();
+
 /** Puts the parts of `html` in place of those shown. One that holds the focus waits until the end. */
 function showParts(html, last) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const shown of document.querySelectorAll("[data-part]")) {
     const part = fresh.getElementById(shown.id);
-    if (!part || part.innerHTML === shown.innerHTML) continue;
+    if (!part || part.innerHTML === shownAs.get(shown.id)) continue;
     const focused = shown.contains(document.activeElement);
     if (focused && !last) continue;
+    shownAs.set(shown.id, part.innerHTML);
+    localise(part);
     shown.replaceChildren(...part.childNodes);
     if (focused) main.focus();
   }

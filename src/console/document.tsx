@@ -13,7 +13,7 @@ import { chunkPages } from "./document_chunks.tsx";
 import { DocumentFrame, documentOf, titleOf } from "./document_frame.tsx";
 import { linkPages } from "./document_links.tsx";
 import { versionPages } from "./document_versions.tsx";
-import { count, SOURCE_NAMES, size, utc } from "./format.ts";
+import { count, labelOf, SOURCE_NAMES, size, utc } from "./format.ts";
 import { connectionNames } from "./name_job.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
 import { Facts, Time } from "./parts.tsx";
@@ -117,9 +117,7 @@ const About = ({ document, version, connection }: AboutProps) => (
     {Object.keys(document.metadata).length > 0 && (
       <>
         <h2>From the original</h2>
-        <Facts
-          of={Object.entries(document.metadata).map(([name, value]) => [name.replaceAll("_", " "), told(value)])}
-        />
+        <Facts of={Object.entries(document.metadata).map(([name, value]) => [labelOf(name), told(value)])} />
       </>
     )}
   </>

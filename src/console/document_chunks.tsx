@@ -60,7 +60,7 @@ function pageWith(ordinal: number | null): string {
 }
 
 const Chunk = ({ piece, chunk }: { piece: Piece; chunk: ChunkRow }) => (
-  <li id={`c-${chunk.chunk_id}`} class="chunk">
+  <li id={`c-${chunk.chunk_id}`} class={chunk.ordinal % 2 === 0 ? "chunk" : "chunk odd"}>
     <p class="chunk-head">
       <strong>{chunk.ordinal + 1}</strong>
       <span class="path">{chunk.chunk_path}</span>

@@ -24,7 +24,7 @@ const list = view("/documents/{id}/versions", async (visit) => {
   const path = `/documents/${key.documentId}`;
   const body = (
     <DocumentFrame document={document} tab="versions">
-      <form method="get" action={`${path}/compare`}>
+      <form method="get" action={`${path}/compare`} class="versions">
         <Table label="Versions" head={["From", "To", "Made", "Original", <span class="wide">Converter</span>, ""]}>
           {page.map((row, i) => (
             <VersionLine row={row} path={path} from={i === Math.min(1, page.length - 1)} to={i === 0} />
@@ -72,7 +72,7 @@ function VersionLine({ row, path, from, to }: LineProps) {
       <td class="wide">{row.converter_version}</td>
       <td class="num">
         <a href={`${path}/raw?version=${id}`} aria-label={`Download the original of ${made}`}>
-          Original
+          Download
         </a>
       </td>
     </tr>

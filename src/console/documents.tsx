@@ -9,7 +9,7 @@ import { count, SOURCE_NAMES } from "./format.ts";
 import { Heading } from "./layout.tsx";
 import { connectionNames } from "./name_job.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
-import { Badge, Empty, Option, Pager, Table, Time } from "./parts.tsx";
+import { Badge, Empty, Num, Option, Pager, Table, Time } from "./parts.tsx";
 import { mayWrite, queryOf, shownTenant } from "./visit.ts";
 
 const PAGE = 50;
@@ -111,8 +111,8 @@ const DocumentTable = ({ rows, names }: { rows: DocumentRow[]; names: Map<string
       "Title",
       <span class="wide">Source</span>,
       <span class="wide">Language</span>,
-      "Chunks",
-      <span class="wide">Tokens</span>,
+      <Num>Chunks</Num>,
+      <Num wide>Tokens</Num>,
       "Updated",
     ]}
   >

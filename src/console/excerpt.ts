@@ -1,4 +1,5 @@
-/** The part of a chunk that says most of what was asked for, with the words of the question in it. */
+/** The part of a chunk that says most of what was asked for, as plain text with the words of the question marked. */
+import { plainText } from "../markdown/plain_text.ts";
 
 export interface ExcerptPart {
   text: string;
@@ -6,14 +7,18 @@ export interface ExcerptPart {
 }
 
 const LENGTH = 420;
-/** Words that only begin alike are marked too: `restores` for `restore`. */
+/**
+ * Words of so many characters are marked where they only begin alike too, `restores` for `restore`; beside them shorter
+ * ones are mostly articles and say nothing.
+ */
 const STEM_MIN = 4;
 
-/** Plain text in pieces, cut at words. */
-export function excerptOf(text: string, query: string): ExcerptPart[] {
-  const plain = text.replace(/\s+/g, " ").trim();
+/** In pieces, cut at words. */
+export function excerptOf(markdown: string, query: string): ExcerptPart[] {
+  const plain = plainLines(markdown);
   const words = [...new Set(query.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])];
-  const pattern = words.length > 0 ? patternOf(words) : null;
+  const telling = words.filter((word) => word.length >= STEM_MIN || /\p{N}/u.test(word));
+  const pattern = words.length > 0 ? patternOf(telling.length > 0 ? telling : words) : null;
   const start = pattern ? beginning(plain, pattern) : 0;
   const shown = cut(plain, start);
   if (!pattern) return [{ text: shown, match: false }];
@@ -22,6 +27,21 @@ export function excerptOf(text: string, query: string): ExcerptPart[] {
     .split(pattern)
     .map((piece, i) => ({ text: piece, match: i % 2 === 1 }))
     .filter((part) => part.text !== "");
+}
+
+/** Without what only Markdown's readers need: rules of tables, signs of headings, quotes and fences, hard breaks. */
+function plainLines(markdown: string): string {
+  return markdown
+    .split("\n")
+    .filter((line) => !/^[\s|:-]*$/.test(line) && !/^\s*(?:```|~~~)/.test(line))
+    .map((line) =>
+      line
+        .replace(/^[\s>]*(?:#{1,6}\s)?|\\$/g, "")
+        .replace(/^\||\|$/g, "")
+        .replace(/\s\|\s/g, " · "),
+    )
+    .map(plainText)
+    .join(" ");
 }
 
 function patternOf(words: string[]): RegExp {

@@ -47,6 +47,12 @@ function rough(seconds: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** `last_author` → `Last author`. */
+export function labelOf(name: string): string {
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** What a source type is called where people read it. */
 export const SOURCE_NAMES: Record<string, string> = {
   CONFLUENCE_PAGE: "Confluence page",

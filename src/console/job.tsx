@@ -12,12 +12,12 @@ import type { ConnectionSummary } from "../pipeline/sync.ts";
 import { ITEM_STATUSES, type ItemStatus } from "../queue/job.ts";
 import { findJob, type ItemRow, type JobRow, listItems } from "../store/jobs.ts";
 import { apiRoute, callApi } from "./act.ts";
-import { count, plural, utc } from "./format.ts";
+import { count, plural } from "./format.ts";
 import { isOpen, liveMs, tookOf } from "./jobs.tsx";
 import { Heading } from "./layout.tsx";
 import { connectionNames, nameJob } from "./name_job.tsx";
 import { act, type ConsoleRoute, leadTo, view } from "./page.ts";
-import { ActButton, Empty, Facts, hrefWith, Pager, Status, Table, Tabs, Time } from "./parts.tsx";
+import { ActButton, Empty, Facts, hrefWith, Num, Pager, Status, Table, Tabs, Time } from "./parts.tsx";
 import { Balance } from "./plot.tsx";
 import { mayWrite, ownedById, queryOf, type Visit } from "./visit.ts";
 
@@ -84,14 +84,12 @@ function sentence(job: JobRow): string {
 function Actions({ job }: { job: JobRow }) {
   const path = `/jobs/${job.job_id}`;
   if (isOpen(job))
-    return job.cancel_requested_at ? (
-      <></>
-    ) : (
+    return job.cancel_requested_at ? null : (
       <ActButton action={`${path}/cancel`} kind="danger" ask="Cancel this job? What is ingested already stays.">
         Cancel
       </ActButton>
     );
-  if (job.job_status !== "error" || job.items_failed === 0) return <></>;
+  if (job.job_status !== "error" || job.items_failed === 0) return null;
   return (
     <ActButton action={`${path}/retry`} kind="primary">
       Retry {plural(job.items_failed, "failed item")}
@@ -105,7 +103,7 @@ const Fault = ({ job }: { job: JobRow }) => (
       <strong>{job.error_message}</strong> {helpFor(job.error_code)}
     </p>
     <p class="muted">
-      <code>{job.error_code}</code> · correlation id <code>{job.correlation_id}</code>
+      <code>{job.error_code}</code>
     </p>
   </div>
 );
@@ -116,7 +114,7 @@ const JobFacts = ({ job }: { job: JobRow }) => (
       ["Requested", <Time at={job.created_at} />],
       ["By", job.requested_by.replace(/ \(token .*\)$/, "")],
       ["Started", job.started_at && <Time at={job.started_at} />],
-      ["Ended", job.finished_at && utc(job.finished_at)],
+      ["Ended", job.finished_at && <Time at={job.finished_at} />],
       ["Listing", job.job_type === "sync" ? job.listing : null],
       ["Fetched", count(job.items_fetched)],
       ["Chunks", count(job.chunks)],
@@ -133,11 +131,18 @@ const connectionsOf = (job: JobRow): ConnectionSummary[] =>
   Array.isArray(job.result_json?.connections) ? (job.result_json.connections as ConnectionSummary[]) : [];
 
 function Connections({ of, job, visit }: { of: ConnectionSummary[]; job: JobRow; visit: Visit }) {
-  if (of.length === 0) return <></>;
+  if (of.length === 0) return null;
   return (
     <section>
       <h2>Listing</h2>
-      <Table label="Listing" head={["Connection", "Complete", "Listed", "Ignored", "Hidden", "Purged", "Restored"]}>
+      <Table
+        label="Listing"
+        head={[
+          "Connection",
+          "Complete",
+          ...["Listed", "Ignored", "Hidden", "Purged", "Restored"].map((name) => <Num>{name}</Num>),
+        ]}
+      >
         {of.map((one) => (
           <tr>
             <th scope="row" class="main-cell">
@@ -205,7 +210,10 @@ function Items({ rows, status, unchanged }: { rows: ItemRow[]; status: string; u
     return <Empty>{plural(unchanged, "source was", "sources were")} unchanged, and none needed work.</Empty>;
   if (rows.length === 0) return <Empty>{status === "all" ? "No items yet." : `No item is ${status}.`}</Empty>;
   return (
-    <Table label="Items" head={["Source", "Status", "What happened", "Chunks", <span class="wide">Ended</span>]}>
+    <Table
+      label="Items"
+      head={["Source", "Status", "What happened", <Num>Chunks</Num>, <span class="wide">Ended</span>]}
+    >
       {rows.map((item) => (
         <tr>
           <th scope="row" class="main-cell">

@@ -9,7 +9,7 @@ import { count, duration } from "./format.ts";
 import { Heading } from "./layout.tsx";
 import { connectionNames, nameJob } from "./name_job.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
-import { Empty, hrefWith, Pager, Status, Table, Tabs, Time } from "./parts.tsx";
+import { Empty, hrefWith, Num, Pager, Status, Table, Tabs, Time } from "./parts.tsx";
 import { Balance } from "./plot.tsx";
 import { queryOf, shownTenant } from "./visit.ts";
 
@@ -26,7 +26,7 @@ export function JobTable({ jobs, names }: { jobs: readonly JobRow[]; names: Map<
   return (
     <Table
       label="Jobs"
-      head={["Job", "Status", "Sources", <span class="wide">Ledger</span>, "Started", <span class="wide">Took</span>]}
+      head={["Job", "Status", <Num>Sources</Num>, <span class="wide">Ledger</span>, "Started", <Num wide>Took</Num>]}
     >
       {jobs.map((job) => (
         <tr>

@@ -71,7 +71,7 @@ export const Shell = ({
       </nav>
       <form class="who" method="post" action="/sign-out">
         <span>
-          {visit.session.name} <span class="muted">{visit.session.scope}</span>
+          {visit.session.name} <span class="badge">{visit.session.scope}</span>
         </span>
         <button type="submit" class="plain">
           Sign out

@@ -16,7 +16,7 @@ import { isOpen, JobTable, liveMs } from "./jobs.tsx";
 import { Heading } from "./layout.tsx";
 import { connectionNames } from "./name_job.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
-import { Table } from "./parts.tsx";
+import { Num, Table } from "./parts.tsx";
 import { MinutePlot } from "./plot.tsx";
 import { mayWrite, shownTenant } from "./visit.ts";
 
@@ -124,7 +124,7 @@ const Figure = ({ label, value, note, tone = "", href }: FigureProps) => (
 const Trouble = ({ failures }: { failures: Failures[] }) => (
   <section>
     <h2>What failed in the last day</h2>
-    <Table label="What failed in the last day" head={["Reason", "Sources", "For example"]}>
+    <Table label="What failed in the last day" head={["Reason", <Num>Sources</Num>, "For example"]}>
       {failures.map(({ error_code: code, items, job_id: jobId, example }) => (
         <tr>
           <th scope="row" class="main-cell">

@@ -60,7 +60,7 @@ export const Empty = ({ children }: PropsWithChildren) => <p class="empty">{chil
 export function Pager({ url, next, back = "First page" }: { url: string; next: string | null; back?: string }) {
   const here = new URL(url);
   const first = here.searchParams.has("cursor") ? hrefWith(url, { cursor: null }) : null;
-  if (first === null && next === null) return <></>;
+  if (first === null && next === null) return null;
   return (
     <nav class="pager" aria-label="Pages">
       {first && <a href={first}>{back}</a>}
@@ -96,6 +96,11 @@ export const Table = ({ label, head, children }: PropsWithChildren<{ label: stri
       <tbody>{children}</tbody>
     </table>
   </section>
+);
+
+/** Head of a column of numbers. */
+export const Num = ({ wide = false, children }: PropsWithChildren<{ wide?: boolean }>) => (
+  <span class={wide ? "num wide" : "num"}>{children}</span>
 );
 
 interface Choice {

@@ -3,6 +3,7 @@
  */
 /** @jsxImportSource hono/jsx */
 import type { JSX } from "hono/jsx/jsx-runtime";
+import { asSystem } from "../db/tenant_scope.ts";
 import { chooseTenant } from "../store/console_sessions.ts";
 import { listTokens, TOKEN_SCOPES, type Token } from "../store/tokens.ts";
 import { VERSION } from "../version.ts";
@@ -15,7 +16,7 @@ import { tenantNamedBy, type Visit } from "./visit.ts";
 /** `made`: the text of a token that was made just now, which nobody can show again. */
 async function settings(visit: Visit, made: string | null): Promise<View> {
   const admin = visit.caller.scope === "admin";
-  const tokens = admin ? await listTokens(visit.deps.sql, null) : [];
+  const tokens = admin ? await listTokens(asSystem(visit.deps.sql), null) : [];
   const body = (
     <>
       <Heading title="Settings" />

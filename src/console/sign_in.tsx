@@ -1,7 +1,7 @@
 /** Signing in with a token and signing out. The token goes over once; from then on the browser holds a session. */
 /** @jsxImportSource hono/jsx */
 import type { Context } from "hono";
-import { InputError } from "../errors.ts";
+import { InputError, SnoozeError } from "../errors.ts";
 import type { AppEnv, Deps } from "../http/app_deps.ts";
 import { authenticate } from "../http/authenticate.ts";
 import { closeSession, openSession } from "../store/console_sessions.ts";
@@ -60,13 +60,13 @@ export async function signIn(context: Context<AppEnv>, deps: Deps): Promise<Resp
   try {
     refuseForeignForm(context.req.raw);
     const token = form.get("token")?.trim() ?? "";
-    const caller = await authenticate(new Headers({ authorization: `Bearer ${token}` }), deps.sql);
+    const caller = await authenticate(new Headers({ authorization: `Bearer ${token}` }), deps, context.env?.address);
     context.set("tokenId", caller.tokenId);
     context.set("tenantId", caller.tenantId);
     keepSession(context, await openSession(deps.sql, caller.tokenId));
     return context.redirect(next, 303);
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof InputError || error instanceof SnoozeError)) throw error;
     return respondPage(<SignIn next={next} fault={`${error.message}.`} />, error.status);
   }
 }

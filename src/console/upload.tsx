@@ -7,6 +7,9 @@ import { Heading } from "./layout.tsx";
 import { act, type ConsoleRoute, leadTo, view } from "./page.ts";
 import { shownTenant } from "./visit.ts";
 
+/** What a person has as a file; the others are what Confluence answers. */
+const FORMAT_NAMES = Object.keys(FORMATS).filter((name) => !name.startsWith("confluence"));
+
 const show = view("/upload", async (visit) => {
   const { maxBytes, maxFiles } = visit.deps.config.upload;
   const tenant = await shownTenant(visit);
@@ -21,7 +24,7 @@ const show = view("/upload", async (visit) => {
           Upload
         </button>
         <p class="muted" id="limits">
-          Or drop them here, or on any other page. {Object.keys(FORMATS).join(", ")}; up to {maxFiles} files at once of{" "}
+          Or drop them here, or on any other page. {FORMAT_NAMES.join(", ")}; up to {maxFiles} files at once of{" "}
           {size(maxBytes)} each. The same name again makes a new version of the same document.
         </p>
       </form>

@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import * as v from "valibot";
+import { asSystem, inScope } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
 import type { AppEnv, Deps } from "../http/app_deps.ts";
 import type { Caller } from "../http/authenticate.ts";
@@ -29,17 +30,22 @@ export interface Visit {
 
 /** Null when the session is unknown or over. */
 export async function visitOf(context: Context<AppEnv>, deps: Deps, secret: string): Promise<Visit | null> {
-  const session = await findSession(deps.sql, secret);
+  const session = await findSession(asSystem(deps.sql), secret);
   if (session === null) return null;
   const { tokenId, name, scope, tenantId } = session;
   context.set("tokenId", tokenId);
   context.set("tenantId", tenantId);
-  const tenants = scope === "admin" ? await listTenants(deps.sql) : [];
+  const tenants = scope === "admin" ? await listTenants(asSystem(deps.sql)) : [];
+  let acting = tenantId;
+  const sql = inScope(deps.sql, () => (acting === null ? null : { tenantId: acting }));
   return {
-    ...{ context, deps, session, secret, tenants },
+    ...{ context, deps: { ...deps, sql }, session, secret, tenants },
     caller: { tokenId, name, scope, tenantId },
     tenant: session.shown ?? tenants[0] ?? null,
-    actFor: (acting) => context.set("tenantId", acting),
+    actFor(named) {
+      acting = named;
+      context.set("tenantId", named);
+    },
   };
 }
 

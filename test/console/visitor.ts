@@ -27,7 +27,11 @@ export async function ask(f: Fixture, path: string, init: RequestInit): Promise<
 /** Signs in with the token. */
 export async function visitor(f: Fixture, token: string): Promise<Visitor> {
   const sameOrigin = { origin: ORIGIN, "sec-fetch-site": "same-origin" };
-  const entered = await ask(f, "/sign-in", { method: "POST", headers: sameOrigin, body: new URLSearchParams({ token }) });
+  const entered = await ask(f, "/sign-in", {
+    method: "POST",
+    headers: sameOrigin,
+    body: new URLSearchParams({ token }),
+  });
   const cookie = entered.headers.get("set-cookie")?.split(";")[0] ?? "";
   if (entered.status !== 303) throw new Error(`no entry: ${entered.html}`);
   return {
