@@ -20,9 +20,6 @@ CREATE TABLE connection_schedules (
 );
 CREATE INDEX connection_schedules_due ON connection_schedules (next_run_at);
 
--- Who may not be joined by a second sync: looked at before each scheduled one.
-CREATE INDEX ingest_jobs_open_syncs ON ingest_jobs (tenant_id) WHERE job_type = 'sync' AND finished_at IS NULL;
-
 CREATE TABLE webhooks (
   tenant_id      uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
   webhook_id     uuid NOT NULL,

@@ -87,6 +87,9 @@ const Environment = v.object({
   FILE_MAX_BYTES: integer(256 * 1024 * 1024, 1, 8 * 1024 ** 3),
   UPLOAD_MAX_BYTES: integer(256 * 1024 * 1024, 1, 8 * 1024 ** 3),
   UPLOAD_MAX_FILES: integer(100, 1, 10_000),
+  HTTP_REQUESTS_MAX: integer(256, 1, 100_000),
+  HTTP_UPLOADS_MAX: integer(16, 1, 10_000),
+  QUEUE_ITEMS_MAX: integer(2_000_000, 1, 1_000_000_000),
   SECRET_KEY: v.optional(v.pipe(text, v.minLength(16, "must have at least 16 characters"))),
 
   CONVERT_DEADLINE_SECONDS: integer(60, 1, 3600),
@@ -248,6 +251,8 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
     fileCatalogRoots: env.FILE_CATALOG_ROOTS?.split(":").filter(Boolean) ?? [],
     fileMaxBytes: env.FILE_MAX_BYTES,
     upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
+    /** Of this process at once; the queue's is of all. */
+    intake: { requests: env.HTTP_REQUESTS_MAX, uploads: env.HTTP_UPLOADS_MAX, queueItems: env.QUEUE_ITEMS_MAX },
     secretKey: env.SECRET_KEY ?? null,
     confluence: confluenceOf(env),
     webhooks: { allowPrivateNetwork: env.WEBHOOK_ALLOW_PRIVATE_NETWORK === "true" },

@@ -16,6 +16,10 @@ export const CODES = {
   "auth.invalid": code(401, "Check the token, or make a new one with `sluice token create`."),
   "auth.expired": code(401, "Make a new token with `sluice token create`."),
   "auth.revoked": code(401, "Make a new token with `sluice token create`."),
+  "auth.too_many_guesses": code(
+    429,
+    "Wait until the time that Retry-After names, then send a token that `sluice token create` made.",
+  ),
   "auth.read_only": code(403, "Use a token with the scope write."),
   "auth.admin_only": code(403, "Use an admin token."),
   "auth.wrong_tenant": code(403, "Use a token of that tenant, or name the token's own tenant."),
@@ -177,6 +181,7 @@ export const CODES = {
     "The item took longer than ITEM_DEADLINE_SECONDS; look for a slow source or object store, or raise the limit.",
   ),
   "queue.lease_expired": code(500, "A worker stopped answering; the work was taken over by another one."),
+  "queue.full": code(503, "Send it again later: the queue must drain first; more workers drain it sooner."),
   "queue.superseded": code(409, "Nothing to do: a later request for the same source was fulfilled first."),
 
   "request.invalid": code(400, "Correct the named fields; GET /openapi.json describes them."),
@@ -187,6 +192,8 @@ export const CODES = {
   ),
   "request.wrong_content_type": code(415, "Send the body with Content-Type: application/json."),
   "request.too_large": code(413, "Send a smaller body."),
+  "request.truncated": code(400, "The body ended before it was whole, or came too slowly; send it again."),
+  "request.busy": code(503, "Send it again after the time that Retry-After names; another process may have room now."),
   "request.bad_idempotency_key": code(400, "Send a new UUID as Idempotency-Key, or none."),
   "request.idempotency_key_reused": code(
     422,
@@ -210,6 +217,7 @@ export const CODES = {
 
   "upload.not_multipart": code(415, "Send the files as multipart/form-data."),
   "upload.malformed": code(400, "The multipart body is not well formed; let the HTTP client build it."),
+  "upload.header_too_long": code(400, "Send shorter part headers; a part needs no more than its name, file name and type."),
   "upload.truncated": code(400, "The body ended before its final boundary; send it again."),
   "upload.no_file": code(400, "Add at least one part with a file name."),
   "upload.empty_file": code(400, "The file has no bytes; check it and send it again."),

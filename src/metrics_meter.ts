@@ -38,10 +38,18 @@ export const MEASURES = {
   ),
   sluice_convert_children_started_total: counter("Conversion children started."),
   sluice_convert_children_ended_total: counter("Conversion children that ended, by reason.", "reason"),
+  sluice_http_requests_running: gauge("Requests under way in this process."),
+  sluice_uploads_running: gauge("Uploads under way in this process."),
+  sluice_intake_refused_total: counter(
+    "Requests refused because a bound was reached: requests, uploads, queue.",
+    "bound",
+  ),
   sluice_worker_threads: gauge("Worker threads of this process that answer."),
   sluice_worker_threads_replaced_total: counter("Worker threads that died or fell silent and were replaced."),
   sluice_items_running: gauge("Items under way in this process."),
   sluice_trace_spans_total: counter("Spans handed to the trace collector or dropped.", "result"),
+  sluice_scheduled_syncs_total: counter("Syncs that a schedule asked for."),
+  sluice_webhook_attempts_total: counter("Deliveries attempted, by result and error code.", "result", "code"),
   sluice_gc_deleted_total: counter("What retention deleted, by kind.", "kind"),
 } as const satisfies Record<string, Definition>;
 

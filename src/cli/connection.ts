@@ -10,6 +10,7 @@ import { InputError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type Api, openApi } from "./api.ts";
 import type { Launch } from "./launch.ts";
+import { allPages } from "./pages.ts";
 import { EXIT, print, printJson, table } from "./terminal.ts";
 
 interface ConnectionAnswer {
@@ -41,9 +42,10 @@ export interface UpdateOptions extends SecretOptions {
 }
 
 /** The surroundings of a command. */
-type Context = [config: Config, launch: Launch, log: Log];
+export type Context = [config: Config, launch: Launch, log: Log];
 
-async function withApi([config, launch, log]: Context, work: (api: Api) => Promise<number>): Promise<number> {
+/** Works with the API and closes it. */
+export async function withApi([config, launch, log]: Context, work: (api: Api) => Promise<number>): Promise<number> {
   const api = await openApi(config, launch, log, { workers: false });
   try {
     return await work(api);
@@ -129,22 +131,10 @@ export const connectionDelete = (idOrName: string, ...context: Context): Promise
     return EXIT.ok;
   });
 
-async function allOf(api: Api): Promise<ConnectionAnswer[]> {
-  const all: ConnectionAnswer[] = [];
-  let cursor: string | null = null;
-  do {
-    const after: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: { connections: ConnectionAnswer[]; next_cursor: string | null } = await api.call(
-      "GET",
-      `/v1/connections?tenant_id=${api.tenantId}&limit=500${after}`,
-    );
-    all.push(...page.connections);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
-}
+const allOf = (api: Api): Promise<ConnectionAnswer[]> => allPages(api, "/v1/connections", "connections");
 
-async function idOf(api: Api, idOrName: string): Promise<string> {
+/** Of a connection by its id or its name. Throws InputError `connection.not_found`. */
+export async function idOf(api: Api, idOrName: string): Promise<string> {
   if (v.is(v.pipe(v.string(), v.uuid()), idOrName)) return idOrName;
   const named = (await allOf(api)).find(({ name }) => name === idOrName);
   if (named) return named.connection_id;

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import * as v from "valibot";
+import { asSystem } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
 import { createTenant, findTenant } from "../store/tenants.ts";
 import { createToken, findToken } from "../store/tokens.ts";
@@ -38,7 +39,8 @@ export async function readLocalToken(dataDir: string, tenant: string): Promise<L
  * The kept token of the tenant (its name or id) if the database still knows it, else a new one. The default tenant is
  * made when it is missing. Throws InputError `tenant.not_found` for any other.
  */
-export async function ensureLocalToken(sql: Sql, dataDir: string, tenant: string): Promise<LocalToken> {
+export async function ensureLocalToken(pool: Sql, dataDir: string, tenant: string): Promise<LocalToken> {
+  const sql = asSystem(pool);
   const kept = await readLocalToken(dataDir, tenant);
   if (kept && (await findToken(sql, kept.token))?.tenantId === kept.tenant_id) return kept;
   const tenantId = await tenantIdOf(sql, tenant);

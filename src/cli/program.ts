@@ -44,6 +44,7 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
     .exitOverride();
   addDocumentCommands(program, run);
   addConnectionCommands(program, run);
+  addAutomationCommands(program, run);
   addOperatorCommands(program, run);
   addKeepingCommands(program, run);
   program
@@ -174,6 +175,13 @@ function addKeepingCommands(program: Command, run: Run): void {
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./gc.ts")).gc(o, c.config, c.launch), true));
   program
+    .command("install-service")
+    .description("write systemd unit, user and configuration file for this binary, and say what comes next")
+    .option("--dry-run", "only print what would be written", false)
+    .option("--worker-only", "a service that works and has no API", false)
+    .option("--destdir <dir>", "write below this folder and run nothing, for packages and images")
+    .action((o) => run(async () => (await import("./install_service.ts")).installService(o, process.execPath), true));
+  program
     .command("backup <file>")
     .description("write all of DATA_DIR into one archive (.tar.zst); embedded mode, while the service is stopped")
     .option("--json", "as one JSON object", false)
@@ -183,6 +191,58 @@ function addKeepingCommands(program: Command, run: Run): void {
     .description("make a new DATA_DIR from a backup, after every file in it was verified")
     .option("--json", "as one JSON object", false)
     .action((file, o) => run(async (c) => (await import("./restore.ts")).restore(file, o, c.config, c.launch), true));
+}
+
+function addAutomationCommands(program: Command, run: Run): void {
+  const schedule = program.command("schedule").description("sync connections by themselves");
+  const schedules = () => import("./schedule.ts");
+  schedule
+    .command("list")
+    .description("list schedules with their next and last run")
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await schedules()).scheduleList(o, c.config, c.launch, c.log), true));
+  schedule
+    .command("set <connection>")
+    .description("sync a connection (by id or name) by itself, every so many minutes or by a cron expression")
+    .option("--every <minutes>", "so many minutes apart", number)
+    .option("--cron <expression>", "at these times: minute, hour, day of month, month, day of week")
+    .option("--timezone <name>", "the clock that --cron is read by, such as Europe/Berlin")
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await schedules()).scheduleSet(id, o, c.config, c.launch, c.log), true));
+  schedule
+    .command("clear <connection>")
+    .description("sync a connection (by id or name) on demand only")
+    .action((id) => run(async (c) => (await schedules()).scheduleClear(id, c.config, c.launch, c.log), true));
+
+  const webhook = program.command("webhook").description("tell other services when a job ends");
+  const webhooks = () => import("./webhook.ts");
+  webhook
+    .command("create <url>")
+    .description("have an address told, and print the secret that signs what it is sent, once")
+    .option("--connection <connection>", "only of syncs of this connection, by id or name")
+    .option("--json", "as one JSON object", false)
+    .action((url, o) => run(async (c) => (await webhooks()).webhookCreate(url, o, c.config, c.launch, c.log), true));
+  webhook
+    .command("list")
+    .description("list webhooks, newest first, and how many deliveries each has")
+    .option("--json", "as one JSON object", false)
+    .action((o) => run(async (c) => (await webhooks()).webhookList(o, c.config, c.launch, c.log), true));
+  webhook
+    .command("test <webhook>")
+    .description("send a test now and say what came of it")
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await webhooks()).webhookTest(id, o, c.config, c.launch, c.log), true));
+  webhook
+    .command("deliveries <webhook>")
+    .description("list what it was told, newest first")
+    .option("--status <status>", "pending, delivered or failed")
+    .option("--limit <n>", "how many rows", number, 20)
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await webhooks()).webhookDeliveries(id, o, c.config, c.launch, c.log), true));
+  webhook
+    .command("delete <webhook>")
+    .description("delete a webhook with its deliveries")
+    .action((id) => run(async (c) => (await webhooks()).webhookDelete(id, c.config, c.launch, c.log), true));
 }
 
 function addOperatorCommands(program: Command, run: Run): void {

@@ -6,7 +6,8 @@ import { mkdir } from "node:fs/promises";
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
 import { connectDatabase, type DatabaseTarget, endDatabase } from "../db/connect.ts";
-import { migrate } from "../db/migrate.ts";
+import { prepareDatabase } from "../db/migrate.ts";
+import { asSystem } from "../db/tenant_scope.ts";
 import { createEmbedder, type Embedder } from "../embed/provider.ts";
 import { armFailpoints } from "../failpoint.ts";
 import { createApp } from "../http/app.ts";
@@ -63,6 +64,19 @@ export async function openDatabase(
   });
 }
 
+/** Brings the schema up to date as the login of the target; gives the target whose pools act as the service's roles. */
+export async function separate(target: DatabaseTarget, log?: Log): Promise<DatabaseTarget> {
+  const login = connectDatabase(target, { max: 1, applicationName: "sluice migrate" });
+  try {
+    const { applied, separated, gaps } = await prepareDatabase(login);
+    if (applied.length > 0) log?.info({ applied }, "schema migrated");
+    if (!separated) log?.warn({ gaps }, "row-level security is not in force: a database administrator must run the gaps");
+    return { ...target, separated };
+  } finally {
+    await endDatabase(login);
+  }
+}
+
 /** Starts the parts; when one fails, those before it are stopped again. Worker threads may still be loading: see `workersReady`. */
 export async function startRuntime(given: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Runtime> {
   const undo: (() => Promise<void>)[] = [];
@@ -77,16 +91,15 @@ export async function startRuntime(given: Config, launch: Launch, log: Log, opti
     undo.push(database.stop);
     // After the database, which holds the lock on DATA_DIR: two processes must not make two keys.
     const config: Config = { ...given, secretKey: await ensureSecretKey(given) };
-    const sql = connectDatabase(database.target, { max: config.database.poolMax, applicationName: "sluice" });
+    const target = await separate(database.target, log);
+    const sql = connectDatabase(target, { max: config.database.poolMax, applicationName: "sluice" });
     undo.push(() => endDatabase(sql));
-    const applied = await migrate(sql);
-    if (applied.length > 0) log.info({ applied }, "schema migrated");
-    if (!config.database.url) await expireLeases(sql);
+    if (!config.database.url) await expireLeases(asSystem(sql));
 
     const objects = await openObjectStore(config.objects);
     undo.push(() => objects.close());
     const embedder = createEmbedder(config.embeddings);
-    if (await activateModel(sql, embedder.model))
+    if (await activateModel(asSystem(sql), embedder.model))
       log.warn({ model: embedder.model }, "embedding model changed; all chunks will be embedded again");
     const wake = new Wake(config.database.url ? sql : null);
     undo.push(async () => wake.close());
@@ -103,7 +116,7 @@ export async function startRuntime(given: Config, launch: Launch, log: Log, opti
       const workers = new WorkerPool({
         threads: config.worker.threads,
         spawn: launch.spawnWorker,
-        start: { config, database: database.target, childCommand: launch.childCommand, fileCatalogRoots },
+        start: { config, database: target, childCommand: launch.childCommand, fileCatalogRoots },
         log,
       });
       pool = workers;

@@ -70,8 +70,8 @@ const OPERATION = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** Health and metrics of a process that only works. A port that is taken must not keep it from working. */
 function watchOnly({ app, config }: Runtime, log: Log): Server | null {
-  const fetch = (request: Request): Response | Promise<Response> =>
-    OPERATION.has(new URL(request.url).pathname) ? app.fetch(request) : new Response(null, { status: 404 });
+  const fetch = (request: Request, env: { address?: string | undefined }): Response | Promise<Response> =>
+    OPERATION.has(new URL(request.url).pathname) ? app.fetch(request, env) : new Response(null, { status: 404 });
   try {
     return startServer({ fetch }, { ...config.http, log });
   } catch (error) {

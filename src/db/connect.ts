@@ -4,13 +4,18 @@
  * a number, that closing a pool ends.
  */
 import postgres, { type Sql } from "postgres";
+import { SYSTEM_ROLE, TENANT_ROLE } from "./tenant_scope.ts";
 
+interface Separable {
+  /** Set once the database has roles for the service (db/access.ts): pools act as one of them. */
+  separated?: boolean;
+}
 /** A Postgres server. */
-export interface ServerTarget {
+export interface ServerTarget extends Separable {
   url: string;
 }
 /** The embedded Postgres, or any other behind a Unix socket that asks for no password. */
-export interface SocketTarget {
+export interface SocketTarget extends Separable {
   /** Path of the socket itself. */
   path: string;
   user: string;
@@ -29,12 +34,20 @@ export interface PoolOptions {
   idleSeconds?: number;
   /** The server ends statements that take longer (default 60,000 ms; 0: never). Not in the embedded database. */
   statementTimeoutMs?: number;
+  /**
+   * A connection that owes an answer and has been silent for so much longer than the server's own limit is given up: it is
+   * half open (a lost route, a proxy that forgot it), and neither side would ever hear of that. Default 15 s; our own
+   * addition to the driver (db/patches).
+   */
+  silenceSeconds?: number;
   /** The server ends waits for a lock (default 10,000 ms). */
   lockTimeoutMs?: number;
   /** The server ends connections that idle inside a transaction (default 60,000 ms). */
   idleInTransactionTimeoutMs?: number;
   /** Prepared statements (default true); false for poolers that cannot carry them. */
   prepare?: boolean;
+  /** For commands that work on all tenants: statements outside of any scope see every row. */
+  system?: boolean;
 }
 
 /** int8 beyond 2^53 stays text rather than becoming a wrong number. */
@@ -53,6 +66,7 @@ const backoff = (attempt: number): number => (0.5 + Math.random() / 2) * Math.mi
  * as text, timestamps as Date, bytea as Buffer.
  */
 export function connectDatabase(target: DatabaseTarget, options: PoolOptions): Sql {
+  const role = target.separated ? { role: options.system ? SYSTEM_ROLE : TENANT_ROLE } : {};
   const common = {
     max: options.max,
     connect_timeout: options.connectTimeoutSeconds ?? 10,
@@ -72,13 +86,19 @@ export function connectDatabase(target: DatabaseTarget, options: PoolOptions): S
       pass: "",
       ssl: false,
       // The bridge has no use for timeouts: nothing can interrupt a statement in the embedded database.
-      connection: { application_name: options.applicationName },
+      connection: { application_name: options.applicationName, ...role },
     }) as unknown as Sql;
+  const statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
+  const silence = {
+    silence_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs / 1000 + (options.silenceSeconds ?? 15),
+  };
   return postgres(target.url, {
     ...common,
+    ...silence,
     connection: {
       application_name: options.applicationName,
-      statement_timeout: options.statementTimeoutMs ?? 60_000,
+      ...role,
+      statement_timeout: statementTimeoutMs,
       lock_timeout: options.lockTimeoutMs ?? 10_000,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,
     },

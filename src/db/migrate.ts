@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Sql } from "postgres";
 import { PermanentError } from "../errors.ts";
+import { type Access, readAccess, secureTables } from "./access.ts";
 import { MIGRATIONS, type Migration, SCHEMA_VERSION } from "./migrations.ts";
 
 /** Key of the advisory lock that migrators take; arbitrary, but the same in every release. */
@@ -72,9 +73,26 @@ export async function migrationStatus(sql: Sql): Promise<MigrationStatus[]> {
  */
 export async function migrate(sql: Sql): Promise<string[]> {
   // Without the lock first: the common start finds nothing to do and must not wait for anybody.
-  if ((await migrationStatus(sql)).every((migration) => migration.appliedAt !== null)) return [];
+  const current = (await migrationStatus(sql)).every((migration) => migration.appliedAt !== null);
+  const applied = current ? [] : await applyMigrations(sql, MIGRATIONS);
+  if (!(await readAccess(sql)).separated)
+    await sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+      await secureTables(tx);
+    });
+  return applied;
+}
+
+/** Brings the database to this binary's schema; what is applied, and whether the service can act as roles of its own. */
+export async function prepareDatabase(sql: Sql): Promise<Access & { applied: string[] }> {
+  const applied = await migrate(sql);
+  return { applied, ...(await readAccess(sql)) };
+}
+
+/** Those of `migrations` that the database lacks, each in a transaction of its own; `migrate` gives it all there are. */
+export async function applyMigrations(sql: Sql, migrations: readonly Migration[]): Promise<string[]> {
   const done: string[] = [];
-  for (const migration of MIGRATIONS) {
+  for (const migration of migrations) {
     const applied = await sql.begin(async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
       await tx`CREATE TABLE IF NOT EXISTS schema_migrations (

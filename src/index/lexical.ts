@@ -38,7 +38,7 @@ export function lexicalTables(plan: QueryPlan, scope: Scope, depth: number, text
     return selections(plan, config, scope.filtered).map(
       ({ tsquery, except, limit }) => `(
       SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
-      FROM chunk_fts f${documentJoin("f", scope)}
+      FROM tenant_fts f${documentJoin("f", scope)}
       WHERE f.tenant_id = ${scope.tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
         ${except ? `AND NOT f.tsv @@ ${text.parameter(except, "tsquery")}` : ""}
       LIMIT ${limit})`,

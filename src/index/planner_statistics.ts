@@ -31,7 +31,8 @@ export async function ensurePlannerStatistics(sql: Sql): Promise<string[]> {
     WHERE pg_relation_size(to_regclass(t.name)) / current_setting('block_size')::int
       >= greatest(${PAGES_MIN}, ${GROWTH} * (SELECT relpages FROM pg_class WHERE oid = to_regclass(t.name)))`;
   // One by one, so that no table's lock is held for the others.
-  for (const { table_name: table } of grown) await sql.unsafe(`ANALYZE ${table} (${KEYS[table]})`);
+  for (const { table_name: table } of grown)
+    await sql`SELECT analyze_columns(to_regclass(${table}), string_to_array(${KEYS[table]!}, ', '))`;
   return grown.map((row) => row.table_name);
 }
 

@@ -4,6 +4,7 @@
  * hybrid search is answered by words alone: an answer now is worth more than a better one later.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { asTenant } from "../db/tenant_scope.ts";
 import type { Embedder } from "../embed/provider.ts";
 import { SluiceError, TransientError } from "../errors.ts";
 import { isFiltered, type SearchFilters, scopeOf } from "./filters.ts";
@@ -71,7 +72,7 @@ export async function search(
   const mode = request.mode ?? "hybrid";
   const topK = Math.min(Math.max(Math.trunc(request.topK ?? 10), 1), 100);
   const vector = mode === "lexical" ? null : await queryVector(embedder, request, options);
-  return sql.begin("read only", async (tx) => {
+  return asTenant(sql, request.tenantId).begin("read only", async (tx) => {
     // Sent first: compiling such statements takes longer than running them, and scans that begin where another one is
     // would let equal searches differ.
     const settings =

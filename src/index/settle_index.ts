@@ -7,5 +7,5 @@ import { ensurePlannerStatistics } from "./planner_statistics.ts";
  * tables that have changed much: autovacuum would do both, later, and the embedded database has none.
  */
 export async function settleIndex(sql: Sql): Promise<void> {
-  await Promise.all([sql`SELECT gin_clean_pending_list('chunk_fts_words'::regclass)`, ensurePlannerStatistics(sql)]);
+  await Promise.all([sql`SELECT merge_pending_words()`, ensurePlannerStatistics(sql)]);
 }

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Sql, TransactionSql } from "postgres";
+import { asLogin } from "../db/tenant_scope.ts";
 
 /** Vectors of a model from which on the index is built. */
 export const INDEXED_VECTORS = 20_000;
@@ -35,8 +36,7 @@ export async function ensureVectorIndex(sql: Sql, model: string, dim: number, du
   const { vectors = 0, busy = false } = found ?? {};
   if (vectors < (busy ? due * OVERDUE : due)) return false;
   // CONCURRENTLY runs outside transactions, so one connection holds the lock and its settings from begin to end.
-  const connection = await sql.reserve();
-  try {
+  return asLogin(sql, async (connection) => {
     const [lock] = await connection<{ taken: boolean }[]>`SELECT pg_try_advisory_lock(${BUILD_LOCK}) AS taken`;
     if (!lock?.taken) return false;
     try {
@@ -48,11 +48,8 @@ export async function ensureVectorIndex(sql: Sql, model: string, dim: number, du
       return true;
     } finally {
       await connection`SELECT pg_advisory_unlock(${BUILD_LOCK})`.catch(() => {});
-      await connection.unsafe("RESET ALL").catch(() => {});
     }
-  } finally {
-    connection.release();
-  }
+  });
 }
 
 /** Whether the model's index exists and is valid. */

@@ -1,4 +1,5 @@
 /** Closes jobs and writes the one structured line `sync_summary` that ends each of them. */
+import { asSystem, asTenant } from "../db/tenant_scope.ts";
 import { failpoint } from "../failpoint.ts";
 import { settleIndex } from "../index/settle_index.ts";
 import { meter } from "../metrics_meter.ts";
@@ -11,7 +12,8 @@ export async function closeAndSummarise(
   job?: { tenantId: string; jobId: string },
 ): Promise<void> {
   await failpoint("before_close");
-  const closed = await closeJobs(context.sql, {
+  const sql = job ? asTenant(context.sql, job.tenantId) : asSystem(context.sql);
+  const closed = await closeJobs(sql, {
     ...(job ? { job } : {}),
     embeddingDeadlineSeconds: context.config.embeddings.deadlineSeconds,
   });

@@ -4,6 +4,7 @@ import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
 import type { Connector, JsonObject } from "../connector/connector.ts";
 import { assertSourceType, type ConnectorRegistry, createRegistry } from "../connector/registry.ts";
+import { asTenant } from "../db/tenant_scope.ts";
 import { PermanentError } from "../errors.ts";
 import { findConnection } from "../store/connections.ts";
 import { isFromEnvironment } from "../store/environment_connection.ts";
@@ -54,7 +55,7 @@ function opener(config: Config, sql: Sql, objects: ObjectStore, fileCatalogRoots
         connector: registry.open({ sourceType: assertSourceType(sourceType), config: {}, secrets: {} }),
         updatedAt: 0,
       };
-    const row = await findConnection(sql, tenantId, connectionId);
+    const row = await findConnection(asTenant(sql, tenantId), tenantId, connectionId);
     if (!row)
       throw new PermanentError("connector.no_connection", "the connection was deleted meanwhile", {
         connection_id: connectionId,

@@ -19,8 +19,8 @@ export interface IngestContext {
   log: Log;
   /** The connector of a connection; throws PermanentError `connector.*` when it is gone or not configured. */
   connectorOf(tenantId: string, connectionId: string | null, sourceType: string): Promise<Connector>;
-  /** Converts in this thread or, for formats whose parsers face hostile bytes, in the child process. */
-  convert(request: ConvertRequest, signal: AbortSignal): Promise<ConvertedDocument>;
+  /** Converts in this thread or, for formats whose parsers face hostile bytes and for `suspect` ones, in the child process. */
+  convert(request: ConvertRequest, signal: AbortSignal, suspect: boolean): Promise<ConvertedDocument>;
   /** Whether what was fetched is still the current version. */
   confirm: Batcher<CurrentClaim, boolean>;
   swap: Batcher<PreparedDocument, SwapResult>;

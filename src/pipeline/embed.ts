@@ -4,6 +4,7 @@
  */
 import type { Sql } from "postgres";
 import type { Warning } from "../convert/converted.ts";
+import { asTenant } from "../db/tenant_scope.ts";
 import type { Embedder, EmbedResult } from "../embed/provider.ts";
 import { SluiceError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
@@ -41,7 +42,10 @@ interface Input {
   textSha256: string;
 }
 
-/** Embeds the chunks of several documents of one tenant; one outcome for each, in order. */
+/**
+ * Embeds the chunks of several documents of one tenant; one outcome for each, in order. A request without chunks says
+ * nothing of its document: what that waits for may be another item's to embed.
+ */
 export async function embedDocuments(
   requests: EmbedRequest[],
   embedder: Embedder,
@@ -55,6 +59,7 @@ export async function embedDocuments(
 
   await failpoint("during_embed");
   const tenantId = requests[0]!.document.tenantId;
+  const own = asTenant(sql, tenantId);
   const rows: VectorRow[] = [];
   for (const [i, input] of inputs.entries()) {
     const result = results[i];
@@ -62,26 +67,21 @@ export async function embedDocuments(
       rows.push({ tenantId, chunkId: input.chunkId, textSha256: input.textSha256, vector: result.vector });
   }
   if (rows.length > 0)
-    await timedStatement("insert_vectors", insertVectors(sql, rows, embedder.model, rows[0]!.vector.length));
+    await timedStatement("insert_vectors", insertVectors(own, rows, embedder.model, rows[0]!.vector.length));
   meter.count("sluice_vectors_total", rows.length, "embedded");
 
   await failpoint("after_embed");
   let start = 0;
+  const noted: Parameters<typeof noteVectors>[2] = [];
   const outcomes = requests.map((request) => {
     const end = start + request.chunkIds.length;
     const outcome = outcomeOf(inputs.slice(start, end), results.slice(start, end));
     start = end;
+    const { documentId, versionId } = request.document;
+    if (request.chunkIds.length > 0) noted.push({ documentId, versionId, pending: outcome.pending });
     return outcome;
   });
-  await noteVectors(
-    sql,
-    tenantId,
-    requests.map(({ document: { documentId, versionId } }, i) => ({
-      documentId,
-      versionId,
-      pending: outcomes[i]!.pending,
-    })),
-  );
+  await noteVectors(own, tenantId, noted);
   return outcomes;
 }
 

@@ -4,7 +4,7 @@
  * No database transaction is open but inside `swap`. Every step can be repeated after a crash and lands on the same ids
  * and keys. Stages that talk to Postgres gather items of the whole thread into batches.
  */
-import { CONVERTER_VERSION } from "../convert/convert.ts";
+import { CONVERTER_VERSION, type ConvertedDocument } from "../convert/convert.ts";
 import { failpoint } from "../failpoint.ts";
 import { meter } from "../metrics_meter.ts";
 import type { ClaimedItem } from "../queue/claim_items.ts";
@@ -24,6 +24,8 @@ const encoder = new TextEncoder();
 /** How far an item has come, for whoever settles it after a fault. */
 export interface Progress {
   fetched: boolean;
+  /** What is done now depends on nothing but the document's bytes. */
+  converting: boolean;
 }
 
 /** Throws SluiceErrors that state their fate; returns how the item ended otherwise. */
@@ -53,13 +55,9 @@ export async function ingestItem(
     fetched.rawUri ??
     (await clock.time("put_raw", objects.putNew("raw", rawKey(at), fetched.bytes, "application/octet-stream"))).uri;
   await failpoint("after_put_raw");
-  const converted = await clock.time(
-    "convert",
-    context.convert(
-      { bytes: fetched.bytes, name: fetched.name, mediaType: fetched.mediaType, format: fetched.format },
-      signal,
-    ),
-  );
+  progress.converting = true;
+  const converted = await clock.time("convert", convertFetched(item, fetched, context, signal));
+  progress.converting = false;
   await failpoint("after_convert");
   const markdown = encoder.encode(converted.markdown);
   const { uri: markdownUri } = await clock.time(
@@ -68,12 +66,14 @@ export async function ingestItem(
   );
   await failpoint("after_put_markdown");
   const uris = { rawUri, markdownUri, manifestUri: objects.uriOf("markdown", manifestKey(at)) };
+  progress.converting = true;
   const document = clock.timeSync("chunk", () =>
     prepareDocument(
       { item, fetched, converted, markdown, versionId: at.sourceVersionId, uris },
       context.config.chunking,
     ),
   );
+  progress.converting = false;
   // Before the swap: whatever happens from there on, no row names an object that is not there.
   const manifest = manifestOf(document, converted, embedder, clock.timings);
   await clock.time(
@@ -109,6 +109,15 @@ export async function ingestItem(
     vectorsReused: document.chunks.length - swapped.chunkIdsToEmbed.length,
     vectorsPending: embedded.pending,
   };
+}
+
+function convertFetched(
+  { lane }: ClaimedItem,
+  { bytes, name, mediaType, format }: FetchedSource,
+  context: IngestContext,
+  signal: AbortSignal,
+): Promise<ConvertedDocument> {
+  return context.convert({ bytes, name, mediaType, format }, signal, lane === "isolated");
 }
 
 /** Touched but not changed: the same bytes through the same converter give the same document. */

@@ -11,10 +11,11 @@ import { timedStatement } from "../metrics_meter.ts";
 import type { ClaimedJob, ListingResult } from "../queue/claim_job.ts";
 import { restartListing } from "../queue/claim_job.ts";
 import { enqueueItems, type NewItem } from "../queue/enqueue.ts";
+import { verdictKey } from "../queue/quarantine.ts";
 import { type ConnectionRow, connectionsOfJob } from "../store/connections.ts";
 import { sourcesWithChangedParts, sourcesWithDependencies } from "../store/dependencies.ts";
 import { sourceIdOf } from "../store/ids.ts";
-import { diffAgainstSyncState } from "../store/sync_state.ts";
+import { diffAgainstSyncState, type Quarantined } from "../store/sync_state.ts";
 import {
   applyTombstones,
   type ListedScope,
@@ -33,6 +34,8 @@ export interface ConnectionSummary {
   descriptors_listed: number;
   /** Outside the include globs or inside the exclude globs; not descriptors. */
   ignored: number;
+  /** Failed before and unchanged since: listed as failed again, and not tried. */
+  quarantined: number;
   /** Listed twice; counted once. */
   duplicates: number;
   hidden: number;
@@ -49,7 +52,7 @@ export class ListingInterrupted extends Error {}
 /** `wake` tells the other workers that there is something to claim. */
 export async function listJob(
   job: ClaimedJob,
-  context: Pick<IngestContext, "sql" | "connectorOf" | "log">,
+  context: Pick<IngestContext, "config" | "sql" | "connectorOf" | "log">,
   signal: AbortSignal,
   wake: () => void,
 ): Promise<ListingResult> {
@@ -88,6 +91,7 @@ const emptySummary = (connection: ConnectionRow): ConnectionSummary => ({
   listing_complete: false,
   descriptors_listed: 0,
   ignored: 0,
+  quarantined: 0,
   duplicates: 0,
   hidden: 0,
   purged: 0,
@@ -100,6 +104,8 @@ interface ListingRun {
   connection: ConnectionRow;
   sql: Sql;
   summary: ConnectionSummary;
+  /** Under which earlier failures still stand. */
+  verdictKey: string;
   /** Ids of all that was listed: what a complete listing lacks is missing. About 100 bytes for each source. */
   seen: Set<string>;
   /** Sources that include others; whether they changed is known when everything has been listed. */
@@ -115,7 +121,7 @@ interface Listed {
 async function listConnection(
   job: ClaimedJob,
   connection: ConnectionRow,
-  context: Pick<IngestContext, "sql" | "connectorOf" | "log">,
+  context: Pick<IngestContext, "config" | "sql" | "connectorOf" | "log">,
   signal: AbortSignal,
   wake: () => void,
 ): Promise<ConnectionSummary> {
@@ -127,7 +133,12 @@ async function listConnection(
   const listing = connector.list({ signal, sourceTypes });
   const summary = emptySummary(connection);
   const composed = await sourcesWithDependencies(sql, tenantId, connectionId);
-  const run: ListingRun = { job, connection, sql, summary, seen: new Set(), composed, held: [] };
+  const run: ListingRun = {
+    ...{ job, connection, sql, summary, composed },
+    verdictKey: verdictKey(context.config.convert),
+    seen: new Set(),
+    held: [],
+  };
   for await (const page of listing.pages) {
     signal.throwIfAborted();
     summary.ignored += page.ignored;
@@ -196,18 +207,19 @@ async function takePage(run: ListingRun, page: DescriptorPage): Promise<number> 
     }),
   );
   run.held.push(...listed.filter(({ sourceId }) => run.composed.has(sourceId)));
-  const { changed, unchanged } = await diff(
+  const { changed, unchanged, quarantined } = await diff(
     run,
     listed.filter(({ sourceId }) => !run.composed.has(sourceId)),
   );
-  return await enqueue(run, [...changed.map((one) => newItem(connection, one)), ...failed], unchanged);
+  const isolated = quarantine(run, quarantined);
+  return await enqueue(run, [...changed.map((one) => newItem(connection, one)), ...isolated, ...failed], unchanged);
 }
 
 /** Pages that include others: those that changed themselves, and those of which a part changed in this sync. */
 async function takeHeld(run: ListingRun): Promise<number> {
   const { job, connection, held, sql } = run;
   if (held.length === 0) return 0;
-  const { changed, unchanged } = await diff(run, held);
+  const { changed, unchanged, quarantined } = await diff(run, held);
   const own = new Set(changed.map(({ sourceId }) => sourceId));
   const others = held.filter(({ sourceId }) => !own.has(sourceId));
   const stale = await sourcesWithChangedParts(
@@ -216,6 +228,7 @@ async function takeHeld(run: ListingRun): Promise<number> {
     others.map(({ sourceId }) => sourceId),
   );
   const again = others.filter(({ sourceId }) => stale.has(sourceId));
+  const standing = quarantined.filter(({ sourceId }) => !stale.has(sourceId));
   // In a repeated listing some of them have their item already and are counted as it.
   const added = await enqueue(
     run,
@@ -226,15 +239,34 @@ async function takeHeld(run: ListingRun): Promise<number> {
     added +
     (await enqueue(
       run,
-      changed.map((one) => newItem(connection, one)),
-      unchanged - added,
+      [...changed.map((one) => newItem(connection, one)), ...quarantine(run, standing)],
+      // Of those that are ingested again, some were in quarantine and no part of the unchanged.
+      unchanged + (quarantined.length - standing.length) - added,
     ))
   );
 }
 
-async function diff(run: ListingRun, listed: Listed[]): Promise<{ changed: Listed[]; unchanged: number }> {
-  const { job, sql } = run;
-  const result: { changed: Listed[]; unchanged: number } = { changed: [], unchanged: 0 };
+type Standing = Listed & { failure: Pick<Quarantined, "code" | "message"> };
+
+/** Items for what is in quarantine: in the ledger they fail again, and nothing else is done for them. */
+function quarantine(run: ListingRun, standing: Standing[]): NewItem[] {
+  run.summary.quarantined += standing.length;
+  return standing.map(({ failure, ...one }) => ({
+    ...newItem(run.connection, one),
+    failure: { code: failure.code, message: `${failure.message}; unchanged since, so it was not tried again` },
+    quarantined: true,
+  }));
+}
+
+interface ListedDiff {
+  changed: Listed[];
+  unchanged: number;
+  quarantined: Standing[];
+}
+
+async function diff(run: ListingRun, listed: Listed[]): Promise<ListedDiff> {
+  const { job, sql, verdictKey } = run;
+  const result: ListedDiff = { changed: [], unchanged: 0, quarantined: [] };
   for (const [sourceType, group] of Map.groupBy(listed, ({ descriptor }) => descriptor.sourceType)) {
     const found = await diffAgainstSyncState(
       sql,
@@ -244,6 +276,7 @@ async function diff(run: ListingRun, listed: Listed[]): Promise<{ changed: Liste
         sourceType,
         force: job.payload.force_reindex,
         repeated: job.attempt > 1,
+        verdictKey,
       },
       group.map(({ descriptor, sourceId }) => ({
         sourceId,
@@ -253,6 +286,7 @@ async function diff(run: ListingRun, listed: Listed[]): Promise<{ changed: Liste
     );
     result.changed.push(...found.changed.map((index) => group[index]!));
     result.unchanged += found.unchanged;
+    for (const { position, ...failure } of found.quarantined) result.quarantined.push({ ...group[position]!, failure });
   }
   return result;
 }

@@ -4,6 +4,7 @@
  * its older bytes over what the newer one had just found to be right.
  */
 import type { Sql } from "postgres";
+import { asTenant } from "../db/tenant_scope.ts";
 
 export interface CurrentClaim {
   tenantId: string;
@@ -21,7 +22,7 @@ export interface CurrentClaim {
 export async function confirmCurrent(sql: Sql, claims: CurrentClaim[]): Promise<boolean[]> {
   const tenantId = claims[0]!.tenantId;
   // Locked in id order, as the swap does; a row that a swap changed meanwhile is judged by what it became.
-  const rows = await sql<{ item_id: string }[]>`
+  const rows = await asTenant(sql, tenantId)<{ item_id: string }[]>`
     WITH held AS (
       SELECT s.source_id, n.item_id
       FROM unnest(${claims.map((c) => c.sourceId)}::uuid[], ${claims.map((c) => c.itemId)}::bigint[], ${claims.map((c) => c.checksum)}::text[],

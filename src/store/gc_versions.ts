@@ -4,6 +4,7 @@
  * by page, so that no statement grows with the database.
  */
 import type { Sql } from "postgres";
+import { asLogin } from "../db/tenant_scope.ts";
 import type { RetentionPolicy } from "./gc.ts";
 
 const SOURCES_AT_ONCE = 2000;
@@ -111,8 +112,7 @@ async function ensureReferenceIndexes(sql: Sql, embedded: boolean): Promise<void
     ["sources_by_current_version", "sources (tenant_id, current_version_id)"],
     ["documents_by_version", "documents (tenant_id, source_version_id)"],
   ] as const;
-  const connection = await sql.reserve();
-  try {
+  await asLogin(sql, async (connection) => {
     for (const [name, columns] of wanted) {
       const [found] = await connection<{ valid: boolean }[]>`
         SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = to_regclass(${name})`;
@@ -121,8 +121,5 @@ async function ensureReferenceIndexes(sql: Sql, embedded: boolean): Promise<void
       if (found) await connection.unsafe(`DROP INDEX ${name}`);
       await connection.unsafe(`CREATE INDEX ${embedded ? "" : "CONCURRENTLY"} ${name} ON ${columns}`);
     }
-  } finally {
-    await connection.unsafe("RESET ALL").catch(() => {});
-    connection.release();
-  }
+  });
 }

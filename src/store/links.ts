@@ -3,6 +3,7 @@
  * name, so a link knows its target before that arrives; when it does arrive, the links that wait for it become edges.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { asTenant } from "../db/tenant_scope.ts";
 import type { PreparedDocument } from "./prepared.ts";
 
 /** A name of a document that links may use, as an id. */
@@ -83,9 +84,10 @@ function resolveLinksFrom(
  * Waits for nobody: a row that is locked is being replaced or deleted, and whoever does that comes here as well.
  */
 export async function resolveLinks(sql: Sql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+  const own = asTenant(sql, tenantId);
   await Promise.all([
-    documents.some((d) => d.links.length > 0) ? resolveLinksFrom(sql, tenantId, documents) : null,
-    resolveLinksTo(sql, tenantId, documents),
+    documents.some((d) => d.links.length > 0) ? resolveLinksFrom(own, tenantId, documents) : null,
+    resolveLinksTo(own, tenantId, documents),
   ]);
 }
 
@@ -101,7 +103,7 @@ function resolveLinksTo(sql: Sql, tenantId: string, documents: PreparedDocument[
       SELECT l.*, n.name, n.document_id AS to_document_id
       FROM unnest(${names.map(({ name }) => name)}::uuid[], ${names.map(({ id }) => id)}::uuid[]) AS n (name, document_id)
       CROSS JOIN LATERAL (
-        SELECT l.tenant_id, l.document_id, l.ordinal, l.link_type, l.anchor, l.target_document_ids FROM document_links l
+        SELECT l.tenant_id, l.document_id, l.ordinal, l.link_type, l.anchor, l.target_document_ids FROM tenant_links l
         WHERE l.target_document_ids @> ARRAY[n.name] AND l.target_document_ids IS NOT NULL AND l.tenant_id = ${tenantId}
           -- A scalar, so that it stays a look-up by key: as NOT EXISTS it becomes a join with all edges there are.
           AND (SELECT true FROM cross_links x WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id

@@ -25,13 +25,15 @@ const DELAY_SHARE = 0.1;
 export function faultOf(spec: ScheduleSpec): { field: "cron" | "timezone"; text: string } | null {
   if (!isTimezone(spec.timezone)) return { field: "timezone", text: "must be a time zone such as Europe/Berlin" };
   if (spec.cron === null) return null;
+  if (!spec.cron.startsWith("@") && spec.cron.trim().split(/\s+/).length !== 5)
+    return { field: "cron", text: "must have five fields: minute, hour, day of month, month, day of week" };
   try {
     if (cronOf(spec.cron, spec.timezone).nextRuns(2).length < 2)
       return { field: "cron", text: "must name a time that comes again and again" };
     return null;
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : "it cannot be read";
-    return { field: "cron", text: `must be a cron expression of five fields: ${reason}` };
+    return { field: "cron", text: `must be a cron expression: ${reason}` };
   }
 }
 

@@ -5,6 +5,7 @@
  * Every statement is set-based; sources are locked in id order, so that two batches cannot deadlock.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { asTenant } from "../db/tenant_scope.ts";
 import { joinTexts } from "../db/text_array.ts";
 import { failpoint } from "../failpoint.ts";
 import { deleteFts, insertFts } from "../index/write_fts.ts";
@@ -18,7 +19,7 @@ const EMBED_GRACE_SECONDS = 120;
 /** `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model. */
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   const tenantId = documents[0]!.tenantId;
-  const results = await sql.begin(async (tx) => {
+  const results = await asTenant(sql, tenantId).begin(async (tx) => {
     const [held, newest, indexedAs] = await Promise.all([
       lockClaims(tx, tenantId, documents),
       upsertSources(tx, tenantId, documents),

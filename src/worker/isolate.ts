@@ -115,16 +115,18 @@ export class ConvertChild {
   }
 }
 
-/** Sniffs the document and converts it where its format belongs: in this thread or in the child. */
+/** Sniffs the document and converts it where its format belongs, in this thread or in the child; a `suspect` in the child. */
 export async function convertAnywhere(
   request: ConvertRequest,
   child: ConvertChild,
   signal?: AbortSignal,
+  suspect = false,
 ): Promise<ConvertedDocument> {
   const { format, warnings } = recognise(request);
-  const converted = FORMATS[format].isolated
-    ? await child.convert({ ...request, format }, signal)
-    : await convertDocument({ ...request, format });
+  const converted =
+    suspect || FORMATS[format].isolated
+      ? await child.convert({ ...request, format }, signal)
+      : await convertDocument({ ...request, format });
   converted.warnings.unshift(...warnings);
   return converted;
 }

@@ -3,6 +3,7 @@
  * finds only what is due: rescue of expired leases, canceled jobs, jobs that can be closed, pending vectors, statistics
  * for ranking, the vector index, syncs and webhooks that are due, and once a day what retention deletes.
  */
+import { asSystem } from "../db/tenant_scope.ts";
 import { ensureLexicalStatistics } from "../index/lexical_statistics.ts";
 import { ensureVectorIndex } from "../index/vector_index.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
@@ -13,7 +14,7 @@ import { rescueExpired } from "../queue/rescue.ts";
 import type { Wake } from "../queue/wake.ts";
 import { collectGarbage, deletesAnything, takeDailyTurn } from "../store/gc.ts";
 import { deleteExpiredKeys } from "../store/idempotency.ts";
-import { claimPendingDocuments, reconcileWaitingItems } from "../store/pending_vectors.ts";
+import { claimPendingDocuments, noteVectors, reconcileWaitingItems } from "../store/pending_vectors.ts";
 import { deleteOldDeliveries } from "../store/webhook_deliveries.ts";
 import { startDueSyncs } from "./schedule.ts";
 import { deliverWebhooks } from "./webhook.ts";
@@ -28,7 +29,8 @@ const PENDING_DOCUMENTS = 32;
 const PENDING_LEASE_SECONDS = 300;
 
 /** Begins all duties at once; `stop` waits for those under way. A failing duty is logged and tried again. */
-export function startJanitor(context: IngestContext, wake: Wake): { stop(): Promise<void> } {
+export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promise<void> } {
+  const context: IngestContext = { ...given, sql: asSystem(given.sql) };
   const stopping = new AbortController();
   const every = async (ms: number, duty: () => Promise<void>, name: string): Promise<void> => {
     while (!stopping.signal.aborted) {
@@ -98,7 +100,11 @@ async function embedPending(context: IngestContext, signal: AbortSignal): Promis
         limit: PENDING_DOCUMENTS,
         leaseSeconds: PENDING_LEASE_SECONDS,
       });
-      for (const group of Map.groupBy(documents, (document) => document.tenantId).values()) {
+      for (const [tenantId, group] of Map.groupBy(documents, (document) => document.tenantId)) {
+        // Whoever wrote the last vectors of these ended before it could say so.
+        const complete = group.filter((document) => document.chunks.length === 0);
+        const none = complete.map(({ documentId, versionId }) => ({ documentId, versionId, pending: 0 }));
+        if (none.length > 0) await noteVectors(sql, tenantId, none);
         const requests = group.map((document) => ({
           document,
           chunkIds: document.chunks.map((chunk) => chunk.chunkId),

@@ -1,4 +1,5 @@
 /** Runs the listing of a claimed job under its lease, and records how it ended. */
+import { asTenant } from "../db/tenant_scope.ts";
 import { messageOf, SluiceError, SnoozeError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
@@ -13,12 +14,13 @@ import { Interruption } from "./outcome.ts";
 /** Never rejects: whatever happens is recorded, or left to the rescue of expired leases. */
 export async function runListing(
   job: ClaimedJob,
-  context: IngestContext,
+  given: IngestContext,
   handBack: AbortSignal,
   wake: Wake,
 ): Promise<void> {
+  const log = given.log.child({ job_id: job.jobId, correlation_id: job.correlationId });
+  const context: IngestContext = { ...given, sql: asTenant(given.sql, job.tenantId) };
   const { sql, config } = context;
-  const log = context.log.child({ job_id: job.jobId, correlation_id: job.correlationId });
   const interrupted = new AbortController();
   const signal = AbortSignal.any([interrupted.signal, handBack]);
   const beat = setInterval(async () => {

@@ -5,6 +5,7 @@
  */
 import { randomInt } from "node:crypto";
 import { toSluiceError } from "../db/sqlstate.ts";
+import { asSystem, asTenant } from "../db/tenant_scope.ts";
 import { TransientError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { timedStatement } from "../metrics_meter.ts";
@@ -16,6 +17,7 @@ import { type ClaimedItem, claimItems } from "../queue/claim_items.ts";
 import { claimJob } from "../queue/claim_job.ts";
 import { heartbeatItems } from "../queue/heartbeat.ts";
 import type { Lane } from "../queue/job.ts";
+import { isVerdict, verdictKey } from "../queue/quarantine.ts";
 import { type Settlement, settleItems } from "../queue/settle.ts";
 import type { Wake } from "../queue/wake.ts";
 import { ByteBudget } from "./byte_budget.ts";
@@ -112,7 +114,7 @@ export class WorkerLoop {
   private async claimListing(): Promise<boolean> {
     if (this.listing || this.foundEmpty("listing")) return false;
     const asked = this.askedNow();
-    const job = await claimJob(this.context.sql, {
+    const job = await claimJob(asSystem(this.context.sql), {
       worker: this.name,
       leaseSeconds: this.context.config.worker.leaseSeconds,
     });
@@ -133,7 +135,7 @@ export class WorkerLoop {
     const asked = this.askedNow();
     const items = await timedStatement(
       "claim_items",
-      claimItems(this.context.sql, {
+      claimItems(asSystem(this.context.sql), {
         worker: this.name,
         leaseSeconds: this.context.config.worker.leaseSeconds,
         lane,
@@ -165,10 +167,10 @@ export class WorkerLoop {
     const entry: RunningItem = { item, lane, controller };
     this.running.set(item.itemId, entry);
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
-    const progress: Progress = { fetched: false };
+    const progress: Progress = { fetched: false, converting: false };
     try {
       const settlement = await this.ingest(item, controller, signal, progress).catch((error: unknown) =>
-        this.failed(error, item),
+        this.failed(error, item, progress),
       );
       await failpoint("before_settle");
       await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
@@ -203,12 +205,11 @@ export class WorkerLoop {
     }
   }
 
-  private failed(error: unknown, item: ClaimedItem): Settlement {
-    const settlement = settlementOf(
-      toSluiceError(error, item.externalRef),
-      item,
-      this.context.config.worker.attemptsMax,
-    );
+  private failed(error: unknown, item: ClaimedItem, progress: Progress): Settlement {
+    const { worker, convert } = this.context.config;
+    const settlement = settlementOf(toSluiceError(error, item.externalRef), item, worker.attemptsMax);
+    if (settlement.outcome === "failed" && isVerdict(settlement.errorCode, progress.converting))
+      settlement.failedUnder = verdictKey(convert);
     if (error instanceof Interruption) return settlement;
     const line = {
       job_id: item.jobId,
@@ -231,7 +232,7 @@ export class WorkerLoop {
       try {
         const { itemsOpen } = await timedStatement(
           "settle_items",
-          settleItems(this.context.sql, { tenantId, jobId }, settlements),
+          settleItems(asTenant(this.context.sql, tenantId), { tenantId, jobId }, settlements),
         );
         if (itemsOpen === 0) await closeAndSummarise(this.context, { tenantId, jobId });
         return inputs.map(() => undefined);
@@ -249,7 +250,7 @@ export class WorkerLoop {
       const { held, canceled } = await timedStatement(
         "heartbeat",
         heartbeatItems(
-          this.context.sql,
+          asSystem(this.context.sql),
           entries.map((entry) => entry.item),
           this.context.config.worker.leaseSeconds,
         ),

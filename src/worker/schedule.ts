@@ -1,4 +1,5 @@
 /** Starts the syncs whose time has come; a periodic duty that every process may do at once. */
+import { meter } from "../metrics_meter.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { startDueSync } from "../queue/start_due_sync.ts";
 import type { Wake } from "../queue/wake.ts";
@@ -13,6 +14,7 @@ export async function startDueSyncs(
     const started = await startDueSync(sql);
     if (started === null) return;
     wake.ring();
+    meter.count("sluice_scheduled_syncs_total");
     log.info(
       {
         job_id: started.jobId,

@@ -84,7 +84,7 @@ async function run(start: StartMessage): Promise<void> {
     embedder,
     log,
     connectorOf: connectorCache(config, sql, objects, start.fileCatalogRoots),
-    convert: (request, signal) => convertAnywhere(request, child, signal),
+    convert: (request, signal, suspect) => convertAnywhere(request, child, signal, suspect),
     confirm: new Batcher((claims) => timedStatement("confirm_current", confirmCurrent(sql, claims)), {
       max: 200,
       keyOf: (claim) => claim.tenantId,

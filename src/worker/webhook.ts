@@ -4,6 +4,7 @@
  */
 import { AddressGuard } from "../connector/address_guard.ts";
 import { messageOf, SluiceError } from "../errors.ts";
+import { meter } from "../metrics_meter.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { type Attempted, type ClaimedDelivery, claimDeliveries, settleDelivery } from "../store/webhook_deliveries.ts";
 import { openWebhookSecret } from "../store/webhooks.ts";
@@ -47,6 +48,8 @@ async function deliver(
     ? { ...sent, retryMs: sent.ok ? null : waitAfter(attempt, sent) }
     : { ok: false, status: null, code: null, message: null, retryMs: 0 };
   await settleDelivery(sql, delivery, attempted);
+  const result = attempted.ok ? "delivered" : attempted.retryMs === null ? "failed" : "retry";
+  meter.count("sluice_webhook_attempts_total", 1, result, attempted.code ?? "");
   const line = { tenant_id, webhook_id, delivery_id, job_id: job.job_id, attempt, status: attempted.status };
   if (attempted.ok) log.info({ ...line, ms: sent?.ms }, "webhook delivered");
   else if (sent)

@@ -15,6 +15,8 @@ export class Member {
   readonly exited: Promise<Ending>;
   /** Log lines that say that something is wrong with us, not with the world. */
   readonly defects: string[] = [];
+  /** Worker threads that its watchdog has replaced. */
+  replaced = 0;
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
   private readonly serving = Promise.withResolvers<void>();
 
@@ -71,6 +73,7 @@ export class Member {
       this.url = entry.url ?? "";
       this.serving.resolve();
     }
+    if (entry.msg?.includes("worker thread died")) this.replaced++;
     if (entry.msg?.includes("defect")) this.defects.push(`${entry.msg}: ${entry.err?.stack ?? line}`);
   }
 }

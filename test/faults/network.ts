@@ -13,6 +13,8 @@ interface Pair {
 export class FaultyNetwork {
   port = 0;
   private readonly pairs = new Set<Pair>();
+  /** Servers' ends of half-open connections whose clients have given up. */
+  private readonly abandoned = new Set<Socket>();
   private listener: Server | null = null;
   private freezing = false;
 
@@ -72,6 +74,7 @@ export class FaultyNetwork {
 
   close(): void {
     this.refuse();
+    for (const server of this.abandoned) server.destroy();
   }
 
   private join(client: Socket): void {
@@ -90,7 +93,8 @@ export class FaultyNetwork {
       from.on("close", () => {
         this.pairs.delete(pair);
         // The other end of a half-open connection never hears that this one is gone.
-        if (!pair.frozen) to.destroy();
+        if (pair.frozen) this.abandoned.add(server);
+        else to.destroy();
       });
     };
     forward(client, server);

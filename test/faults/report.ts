@@ -17,8 +17,8 @@ export class Report {
     this.kills.set(where, (this.kills.get(where) ?? 0) + 1);
   }
 
-  restart(what: string): void {
-    this.restarts.set(what, (this.restarts.get(what) ?? 0) + 1);
+  restart(what: string, times = 1): void {
+    this.restarts.set(what, (this.restarts.get(what) ?? 0) + times);
   }
 
   print(seed: number): void {

@@ -6,10 +6,13 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { halfOpen, loseS3 } from "./broken_network.ts";
 import { killAtFailpoints, killAtRandom } from "./kills.ts";
+import { killPostgres } from "./postgres_killed.ts";
 import { Random } from "./random.ts";
 import { Report } from "./report.ts";
 import type { SuiteContext } from "./stage.ts";
+import { blockForEver, wakeTooLate } from "./stuck_threads.ts";
 
 /** Failures, or why it cannot be tried here. */
 type Outcome = string[] | { skipped: string };
@@ -17,6 +20,11 @@ type Outcome = string[] | { skipped: string };
 const SCENARIOS: Record<string, (suite: SuiteContext) => Promise<Outcome>> = {
   "kill-at-failpoints": (suite) => killAtFailpoints(suite, 4),
   "kill-at-random": (suite) => killAtRandom(suite, 24),
+  "postgres-killed": (suite) => killPostgres(suite, 15),
+  "s3-lost": (suite) => loseS3(suite, 15),
+  "half-open": (suite) => halfOpen(suite),
+  "blocked-thread": (suite) => blockForEver(suite, 1),
+  "late-thread": (suite) => wakeTooLate(suite, 3),
 };
 
 const { TEST_DATABASE_URL: databaseUrl, TEST_S3_ENDPOINT: s3Endpoint } = process.env;

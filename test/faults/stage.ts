@@ -108,9 +108,9 @@ export async function openStage(suite: SuiteContext, options: StageOptions): Pro
       urls: () => fleet.urls(),
       token,
       tenantId,
-      files: options.files ?? 80,
-      syncMs: options.syncMs ?? 1200,
-      uploadMs: options.uploadMs ?? 250,
+      files: options.files ?? 60,
+      syncMs: options.syncMs ?? 1500,
+      uploadMs: options.uploadMs ?? 400,
     });
     return { suite, env, sql, fleet, load, root, folder, tenantId, token, command, close };
   } catch (error) {

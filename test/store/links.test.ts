@@ -28,4 +28,4 @@ test("documents that are swapped in at the same moment find each other, and thei
     expect(edges).toEqual({ n: refs.length ** 2 });
     if (round === 1) await sql`DELETE FROM documents WHERE document_id IN (SELECT document_id FROM documents LIMIT 12)`;
   }
-});
+}, 30_000);

@@ -12,7 +12,10 @@ import { migrate } from "../../src/db/migrate.ts";
 
 export interface TestDatabase {
   target: DatabaseTarget;
+  /** As the owner of the tables: sees everything, whatever the tenant. */
   sql: Sql;
+  /** As the service works: sees nothing outside of a tenant's scope. */
+  runtime: Sql;
   /** True on a Postgres server; plans, sizes and concurrency are worth testing only there. */
   server: boolean;
 }
@@ -46,11 +49,13 @@ async function open(): Promise<TestDatabase> {
   const { target, close } = server ? await createDatabase(server) : await startScratch();
   const sql = connectDatabase(target, { max: 8, applicationName: "sluice tests" });
   await migrate(sql);
+  const runtime = connectDatabase({ ...target, separated: true }, { max: 8, applicationName: "sluice tests" });
   closing = async () => {
     await endDatabase(sql, 1);
+    await endDatabase(runtime, 1);
     await close();
   };
-  return { target, sql, server: server !== undefined };
+  return { target, sql, runtime, server: server !== undefined };
 }
 
 /** A database of its own on a server, dropped at the end. */

@@ -10,8 +10,8 @@ const MSG_DONTWAIT = 0x40;
 export interface NotifySocket {
   /** Messages that have arrived since the last call. */
   take(): string[];
-  /** Resolves with all messages until one that contains `text`; those are taken. */
-  until(text: string): Promise<string[]>;
+  /** Resolves with the next message that contains `text`; those before it are dropped. */
+  until(text: string): Promise<string>;
 }
 
 /** `name` is a path or `@name`. */
@@ -29,7 +29,7 @@ export function openNotifySocket(name: string): NotifySocket {
   if (libc.bind(socket, address, 2 + name.length + (name.startsWith("@") ? 0 : 1)) !== 0)
     throw new Error(`cannot bind ${name}`);
   const buffer = Buffer.alloc(4096);
-  const take = (): string[] => {
+  const receive = (): string[] => {
     const messages: string[] = [];
     for (;;) {
       const length = Number(libc.recv(socket, buffer, buffer.length, MSG_DONTWAIT));
@@ -37,16 +37,25 @@ export function openNotifySocket(name: string): NotifySocket {
       messages.push(buffer.toString("utf8", 0, length));
     }
   };
+  let waiting: string[] = [];
   return {
-    take,
+    take() {
+      const all = [...waiting, ...receive()];
+      waiting = [];
+      return all;
+    },
     async until(text) {
-      const seen: string[] = [];
       for (let i = 0; i < 1500; i++) {
-        seen.push(...take());
-        if (seen.some((message) => message.includes(text))) return seen;
+        waiting.push(...receive());
+        const at = waiting.findIndex((message) => message.includes(text));
+        if (at >= 0) {
+          const found = waiting[at]!;
+          waiting = waiting.slice(at + 1);
+          return found;
+        }
         await Bun.sleep(20);
       }
-      throw new Error(`no message with ${text} in 30 s: ${seen.join(" | ")}`);
+      throw new Error(`no message with ${text} in 30 s: ${waiting.join(" | ")}`);
     },
   };
 }

@@ -38,7 +38,7 @@ export interface SyncBench {
 }
 
 export async function startSyncBench(env: Record<string, string> = {}): Promise<SyncBench> {
-  const { sql } = await emptyDatabase();
+  const { sql, runtime } = await emptyDatabase();
   const dir = mkdtempSync(join(tmpdir(), "sluice-sync-"));
   const config = readConfig("info", { DATA_DIR: dir, SECRET_KEY, CONFLUENCE_ALLOW_PRIVATE_NETWORK: "true", ...env });
   const tenantId = await newTenant(sql);
@@ -52,23 +52,23 @@ export async function startSyncBench(env: Record<string, string> = {}): Promise<
   const log = pino({ level: "info" }, { write });
   const context: IngestContext = {
     config,
-    sql,
+    sql: runtime,
     objects,
     embedder,
     log,
-    connectorOf: connectorCache(config, sql, objects, []),
+    connectorOf: connectorCache(config, runtime, objects, []),
     convert: (request) => convertDocument(request),
-    confirm: new Batcher((claims) => confirmCurrent(sql, claims), {
+    confirm: new Batcher((claims) => confirmCurrent(runtime, claims), {
       max: 64,
       keyOf: (claim) => claim.tenantId,
       concurrency: 1,
     }),
-    swap: new Batcher((documents) => swapBatch(sql, documents, embedder.model), {
+    swap: new Batcher((documents) => swapBatch(runtime, documents, embedder.model), {
       max: 64,
       keyOf: (document) => document.tenantId,
       concurrency: 1,
     }),
-    embed: new Batcher((requests) => embedDocuments(requests, embedder, sql, log), {
+    embed: new Batcher((requests) => embedDocuments(requests, embedder, runtime, log), {
       max: 64,
       keyOf: (request) => request.document.tenantId,
       concurrency: 1,

@@ -13,6 +13,7 @@ import type { Socket } from "bun";
 import {
   CANCEL_REQUEST,
   closeStatements,
+  ERROR_RESPONSE,
   endsBatch,
   fatal,
   GSSENC_REQUEST,
@@ -62,6 +63,8 @@ const SLICE_MS = 5;
 
 interface Client {
   id: number;
+  /** The role to act as, named at the start as a server's clients may; undefined: the only login's own. */
+  role: string | undefined;
   socket: Socket<Client>;
   reader: MessageReader;
   phase: "starting" | "open" | "closed";
@@ -86,6 +89,8 @@ export class Bridge {
   /** Clients with something to do that do not own the backend, in the order in which they came. */
   #line: Client[] = [];
   #owner: Client | undefined;
+  /** The role of the backend's session. */
+  #role: string | undefined;
   #ownerTimer: ReturnType<typeof setTimeout> | undefined;
   #watch = new ReplyWatch();
   #pumping = false;
@@ -132,6 +137,7 @@ export class Bridge {
     this.#lastId += 1;
     const client: Client = {
       id: this.#lastId,
+      role: undefined,
       socket,
       reader: new MessageReader(this.limits.maxMessageBytes),
       phase: "starting",
@@ -182,7 +188,11 @@ export class Bridge {
     if (code === CANCEL_REQUEST) this.#closed(client);
     else if (code >> 16 !== 3) this.#dismiss(client, "0A000", "unsupported protocol version");
     else if (database !== this.database) this.#dismiss(client, "3D000", `database "${database}" does not exist`);
-    else this.#admit(client, minor, parameters.get("application_name") ?? "");
+    else if (!/^\w*$/.test(parameters.get("role") ?? "")) this.#dismiss(client, "22023", "invalid role");
+    else {
+      client.role = parameters.get("role");
+      this.#admit(client, minor, parameters.get("application_name") ?? "");
+    }
   }
 
   #admit(client: Client, minor: number, applicationName: string): void {
@@ -254,13 +264,26 @@ export class Bridge {
         owner.paused = false;
         owner.socket.resume();
       }
-      await this.#execute(batch, (bytes) => this.#hold(owner, bytes));
+      // What owns the backend and is idle has only just got it.
+      if (owner.role === this.#role || this.#watch.status !== "I" || (await this.#become(owner)))
+        await this.#execute(batch, (bytes) => this.#hold(owner, bytes));
       this.#send(owner);
     }
     this.#servedAt = performance.now();
     if (this.#watch.status !== "I") return;
     this.#owner = undefined;
     if (owner.waiting.length > 0 || (owner.phase === "closed" && owner.statements.size > 0)) this.#line.push(owner);
+  }
+
+  /** The one session acts as whose turn it is. False when it cannot: then that client is dismissed. */
+  async #become({ role }: Client): Promise<boolean> {
+    let refused: boolean | undefined;
+    await this.#execute(query(role === undefined ? "RESET ROLE" : `SET ROLE ${role}`), (bytes) => {
+      refused ??= bytes[0] === ERROR_RESPONSE;
+    });
+    if (refused) this.#dismiss(this.#owner!, "28000", `role "${role}" cannot be used`);
+    else this.#role = role;
+    return !refused;
   }
 
   async #execute(batch: Buffer, onReply: (bytes: Uint8Array) => void): Promise<void> {

@@ -15,6 +15,7 @@ const ascii = (letter: string): number => letter.charCodeAt(0);
 const BIND = ascii("B");
 const CLOSE = ascii("C");
 const DESCRIBE = ascii("D");
+export const ERROR_RESPONSE = ascii("E");
 const FLUSH = ascii("H");
 const FUNCTION_CALL = ascii("F");
 const PARSE = ascii("P");
