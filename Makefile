@@ -16,7 +16,11 @@ endif
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(shell [ -z "$$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || echo +changes)
 SOURCES := $(shell find src sql -type f 2>/dev/null) package.json
 
-.PHONY: help demo test test-services check format build bench clean
+# Worker entries are entries of their own; nothing of the folder that the binary is started in configures it.
+COMPILE = --compile --root src src/main.ts src/worker/thread.ts src/db/embedded/thread.ts --no-compile-autoload-dotenv \
+  --no-compile-autoload-bunfig --minify-syntax --sourcemap --define 'SLUICE_COMMIT="$(COMMIT)"'
+
+.PHONY: help demo test test-services check format build bench docs release clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  %-15s %s\n", $$1, $$2}'
@@ -43,13 +47,34 @@ build: dist/sluice ## one executable: dist/sluice
 
 dist/sluice: node_modules $(SOURCES)
 	@mkdir -p dist && echo "compiling dist/sluice"
-	@$(BUN) build --compile --root src src/main.ts src/worker/thread.ts src/db/embedded/thread.ts \
-	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig --minify-syntax --sourcemap \
-	  --define 'SLUICE_COMMIT="$(COMMIT)"' --outfile $@ >/dev/null
+	@$(BUN) build $(COMPILE) --outfile $@ >/dev/null
 	@ls -l $@ | awk '{printf "built %s, %d MB\n", $$9, $$5 / 1048576}'
 
 bench: dist/sluice ## time ingest and unchanged re-sync of a folder (DIR=…) on DATABASE_URL or embedded
 	@$(BUN) test/bench/ingest.ts dist/sluice $(DIR)
+
+docs: node_modules ## write the pages that are generated from the sources
+	@$(BUN) test/docs/troubleshooting.ts
+
+# linux-x64 and linux-arm64 need glibc 2.17 or newer; the musl ones libstdc++ (apk add libstdc++).
+RELEASES := linux-x64 linux-arm64 linux-x64-musl linux-arm64-musl darwin-arm64
+VERSION = $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+RELEASED_AT = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+release: node_modules ## all platforms, with checksums and a bill of materials, in dist/release
+	@rm -rf dist/release && mkdir -p dist/release
+	@$(BUN) test/release/sbom.ts >dist/release/sluice-$(VERSION).cdx.json
+	@for platform in $(RELEASES); do \
+	  name=sluice-$(VERSION)-$$platform; mkdir -p dist/release/$$name; \
+	  $(BUN) build $(COMPILE) --target=bun-$$platform --outfile dist/release/$$name/sluice >dist/release/log 2>&1 || { \
+	    cat dist/release/log; \
+	    echo "cannot build $$platform: Bun fetches the runtime of other platforms from the npm registry; is it reachable?"; exit 1; }; \
+	  rm -f dist/release/$$name/*.map; cp LICENSE README.md dist/release/$$name/; \
+	  tar -C dist/release --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(RELEASED_AT) -cf - $$name | gzip -n9 >dist/release/$$name.tar.gz; \
+	  rm -r dist/release/$$name dist/release/log; \
+	  ls -l dist/release/$$name.tar.gz | awk '{printf "%s, %d MB\n", $$9, $$5 / 1048576}'; \
+	done
+	@cd dist/release && sha256sum * >SHA256SUMS && echo "dist/release/SHA256SUMS, $$(wc -l <SHA256SUMS) files"
 
 clean: ## remove what was built, not what was fetched
 	@rm -rf dist

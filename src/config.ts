@@ -18,6 +18,7 @@ import { InputError } from "./errors.ts";
 import { parseFailpoints } from "./failpoint.ts";
 import type { LogLevel } from "./log.ts";
 import type { ObjectsConfig } from "./store/objects.ts";
+import type { TracingConfig } from "./trace.ts";
 
 /** Variables whose value may be given as a file path in NAME_FILE. */
 const SECRETS = [
@@ -26,6 +27,7 @@ const SECRETS = [
   "S3_SECRET_ACCESS_KEY",
   "EMBEDDINGS_API_KEY",
   "SECRET_KEY",
+  "OTEL_EXPORTER_OTLP_HEADERS",
   ...CONFLUENCE_SECRET_NAMES,
 ] as const;
 
@@ -101,6 +103,14 @@ const Environment = v.object({
   SHUTDOWN_SECONDS: integer(20, 0, 600),
   WEBHOOK_ALLOW_PRIVATE_NETWORK: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
   NOTIFY_SOCKET: v.optional(text),
+  OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(httpUrl),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: v.optional(httpUrl),
+  OTEL_EXPORTER_OTLP_HEADERS: v.optional(text),
+  OTEL_SERVICE_NAME: v.optional(text, "sluice"),
+  OTEL_TRACES_SAMPLER_ARG: v.optional(
+    v.pipe(text, v.transform(Number), v.number("must be a number"), v.minValue(0), v.maxValue(1, "must be at most 1")),
+    "1",
+  ),
   WATCHDOG_USEC: v.optional(integer(0, 1, Number.MAX_SAFE_INTEGER)),
   RETENTION_JOBS_DAYS: v.optional(integer(0, 1, 36_500)),
   RETENTION_VERSIONS_DAYS: v.optional(integer(0, 1, 36_500)),
@@ -218,6 +228,24 @@ function objectsOf(env: v.InferOutput<typeof Environment>, dataDir: string): Obj
   };
 }
 
+/** As the OpenTelemetry specification names them; null without an endpoint. */
+function tracingOf(env: v.InferOutput<typeof Environment>): TracingConfig | null {
+  const base = env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const url = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && `${base.replace(/\/+$/, "")}/v1/traces`);
+  if (!url) return null;
+  const pairs = (env.OTEL_EXPORTER_OTLP_HEADERS ?? "").split(",").filter((pair) => pair.includes("="));
+  const headers = pairs.map((pair) => {
+    const at = pair.indexOf("=");
+    return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
+  });
+  return {
+    url,
+    headers: Object.fromEntries(headers),
+    serviceName: env.OTEL_SERVICE_NAME,
+    ratio: env.OTEL_TRACES_SAMPLER_ARG,
+  };
+}
+
 function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel) {
   const dataDir = resolve(env.DATA_DIR);
   const provider = env.EMBEDDINGS_PROVIDER ?? (env.EMBEDDINGS_URL || env.EMBEDDINGS_MODEL ? "openai" : "hash");
@@ -270,6 +298,7 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
       heartbeatMs: env.HEARTBEAT_SECONDS * 1000,
       shutdownMs: env.SHUTDOWN_SECONDS * 1000,
     },
+    tracing: tracingOf(env),
     /** Set by systemd for a unit of Type=notify. */
     systemd: { notifySocket: env.NOTIFY_SOCKET ?? null, watchdogUsec: env.WATCHDOG_USEC ?? null },
     /** Null: kept for ever. */

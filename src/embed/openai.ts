@@ -3,8 +3,9 @@
  * vLLM, LiteLLM. Decides how texts are cut into requests and what a refusal means: one that also meets a harmless probe
  * is an outage of the whole endpoint; one that does not is narrowed down by halving to the text that causes it.
  */
+import { setTimeout } from "node:timers/promises";
 import { estimateTokens } from "../chunk/tokens.ts";
-import { errorToData, InputError, PermanentError, TransientError } from "../errors.ts";
+import { errorToData, InputError, PermanentError, SnoozeError, TransientError } from "../errors.ts";
 import { type Endpoint, postEmbeddings, RefusedInput } from "./openai_request.ts";
 import type { Embedder, EmbedderCheck, EmbedderConfig, EmbedResult } from "./provider.ts";
 
@@ -12,6 +13,8 @@ const DEFAULT_URL = "https://api.openai.com/v1/embeddings";
 /** OpenAI takes 300,000 tokens a request; a third of it keeps one request short and its repetition cheap. */
 const MAX_REQUEST_TOKENS = 100_000;
 const PROBE = "ok";
+/** Pauses that the endpoint asks for are waited out up to so long a call; that slows the intake down instead of asking again. */
+const PATIENCE_MS = 20_000;
 
 export class OpenAiEmbedder implements Embedder {
   readonly model: string;
@@ -21,6 +24,8 @@ export class OpenAiEmbedder implements Embedder {
   private learntDimensions: number | null = null;
   /** Shrinks when the endpoint refuses a batch whose halves it takes (text-embeddings-inference allows 32). */
   private largestRequest: number;
+  /** Milliseconds since the epoch: the endpoint wants to be left alone until then. */
+  private pausedUntil = 0;
 
   /** @throws PermanentError `config.invalid` */
   constructor(config: EmbedderConfig) {
@@ -44,7 +49,7 @@ export class OpenAiEmbedder implements Embedder {
 
   async embed(texts: string[], signal?: AbortSignal): Promise<EmbedResult[]> {
     const results: EmbedResult[] = [];
-    const call: Call = { signal, alive: false };
+    const call: Call = { signal, alive: false, patience: PATIENCE_MS };
     for (let start = 0; start < texts.length; ) {
       const size = this.requestSize(texts, start);
       results.push(...(await this.embedOrHalve(texts.slice(start, start + size), call)));
@@ -53,8 +58,9 @@ export class OpenAiEmbedder implements Embedder {
     return results;
   }
 
+  /** Somebody waits for the answer, so it is asked at once, come what may. */
   async embedQuery(text: string, signal?: AbortSignal): Promise<Float32Array> {
-    const [result] = await this.embed([text], signal);
+    const [result] = await this.embedOrHalve([text], { signal, alive: false, patience: null });
     if (!result) throw new TransientError("embeddings.bad_answer", "the embeddings endpoint gave no vector");
     if ("error" in result) throw new InputError("embeddings.bad_input", result.error.message, result.error.details);
     return result.vector;
@@ -126,10 +132,30 @@ export class OpenAiEmbedder implements Embedder {
     }
   }
 
+  /** Heeds the pauses that any call of this thread was asked for. */
+  private async post(texts: string[], call: Call): Promise<(Float32Array | null)[]> {
+    for (;;) {
+      const wait = this.pausedUntil - Date.now();
+      if (wait > 0 && call.patience !== null) {
+        if (wait > call.patience) throw paused(this.pausedUntil);
+        call.patience -= wait;
+        await setTimeout(wait, undefined, call.signal ? { signal: call.signal } : {}).catch(() => {});
+        call.signal?.throwIfAborted();
+      }
+      try {
+        return await postEmbeddings(this.endpoint, texts, this.dimensions, call.signal);
+      } catch (error) {
+        if (!(error instanceof SnoozeError)) throw error;
+        this.pausedUntil = Math.max(this.pausedUntil, error.until.getTime());
+        if (call.patience === null || this.pausedUntil - Date.now() > call.patience) throw error;
+      }
+    }
+  }
+
   private async request(texts: string[], call: Call): Promise<EmbedResult[]> {
     // Empty input is refused by most endpoints, and a space has the same meaning.
     const given = texts.map((text) => (text.trim() === "" ? " " : text));
-    const vectors = await postEmbeddings(this.endpoint, given, this.dimensions, call.signal);
+    const vectors = await this.post(given, call);
     // One such vector is that text's fault, nothing but such vectors is the endpoint's.
     if (vectors.length > 1 && vectors.every((vector) => vector === null))
       throw new TransientError("embeddings.bad_answer", "the embeddings endpoint gives no vector of finite numbers");
@@ -145,8 +171,14 @@ export class OpenAiEmbedder implements Embedder {
   }
 }
 
+/** What a call is thrown when the endpoint's pause is longer than its patience. */
+const paused = (until: number): SnoozeError =>
+  new SnoozeError("embeddings.rate_limited", "the embeddings endpoint asked for a pause", new Date(until));
+
 interface Call {
   signal: AbortSignal | undefined;
+  /** Milliseconds that are left to wait for the endpoint; null: whoever calls does not heed its pauses. */
+  patience: number | null;
   /** Whether the endpoint took any text during this call. */
   alive: boolean;
 }

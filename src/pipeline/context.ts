@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { CurrentClaim } from "../store/confirm_current.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
+import type { Tracer } from "../trace.ts";
 import type { Batcher } from "./batch.ts";
 import type { EmbedOutcome, EmbedRequest } from "./embed.ts";
 
@@ -25,4 +26,6 @@ export interface IngestContext {
   confirm: Batcher<CurrentClaim, boolean>;
   swap: Batcher<PreparedDocument, SwapResult>;
   embed: Batcher<EmbedRequest, EmbedOutcome>;
+  /** Where traces are collected. */
+  tracer?: Tracer | null;
 }

@@ -12,6 +12,7 @@ import type { Settlement } from "../queue/settle.ts";
 import type { CurrentClaim } from "../store/confirm_current.ts";
 import { versionIdOf } from "../store/ids.ts";
 import { manifestKey, markdownKey, rawKey } from "../store/keys.ts";
+import type { ItemTrace } from "../trace.ts";
 import type { IngestContext } from "./context.ts";
 import { type FetchedSource, fetchSource } from "./fetch.ts";
 import { manifestOf, type StageTimings } from "./manifest.ts";
@@ -26,6 +27,8 @@ export interface Progress {
   fetched: boolean;
   /** What is done now depends on nothing but the document's bytes. */
   converting: boolean;
+  /** Where a trace of it is wanted. */
+  trace?: ItemTrace | undefined;
 }
 
 /** Throws SluiceErrors that state their fate; returns how the item ended otherwise. */
@@ -36,7 +39,7 @@ export async function ingestItem(
   progress: Progress,
 ): Promise<Settlement> {
   const { objects, embedder } = context;
-  const clock = stopwatch();
+  const clock = stopwatch(progress.trace);
   const claim = { itemId: item.itemId, runLease: item.runLease };
 
   await failpoint("after_claim");
@@ -132,21 +135,28 @@ const confirmationOf = (item: ClaimedItem, fetched: FetchedSource): CurrentClaim
   converterVersion: CONVERTER_VERSION,
 });
 
-function stopwatch() {
+function stopwatch(trace: ItemTrace | undefined) {
   const timings: StageTimings = {};
   const note = (stage: string, startedAt: number) => {
-    const ms = performance.now() - startedAt;
+    const endedAt = performance.now();
+    const ms = endedAt - startedAt;
     timings[stage] = Math.round(ms * 10) / 10;
     meter.observe("sluice_stage_duration_seconds", ms / 1000, stage);
+    trace?.stage(stage, startedAt, endedAt);
   };
   return {
     /** Milliseconds a stage took, waiting for its batch included. */
     timings,
     async time<T>(stage: string, work: Promise<T>): Promise<T> {
       const startedAt = performance.now();
-      const result = await work;
-      note(stage, startedAt);
-      return result;
+      try {
+        const result = await work;
+        note(stage, startedAt);
+        return result;
+      } catch (error) {
+        trace?.stage(stage, startedAt, performance.now(), error);
+        throw error;
+      }
     },
     timeSync<T>(stage: string, work: () => T): T {
       const startedAt = performance.now();

@@ -38,6 +38,19 @@ const OUTAGE_MS = { min: 500, max: 5000 };
 /** A settlement is tried this often before the lease is left to run out. */
 const SETTLE_TRIES = 5;
 
+/** What names an item in a trace. */
+const traced = (item: ClaimedItem, lane: Lane) => ({
+  "sluice.tenant_id": item.tenantId,
+  "sluice.job_id": item.jobId,
+  "sluice.item_id": item.itemId,
+  "sluice.source_id": item.sourceId,
+  "sluice.source_type": item.sourceType,
+  "sluice.external_ref": item.externalRef,
+  "sluice.correlation_id": item.correlationId,
+  "sluice.attempt": item.attempt,
+  "sluice.lane": lane,
+});
+
 interface RunningItem {
   item: ClaimedItem;
   lane: Lane;
@@ -167,18 +180,28 @@ export class WorkerLoop {
     const entry: RunningItem = { item, lane, controller };
     this.running.set(item.itemId, entry);
     const signal = AbortSignal.any([controller.signal, this.handBack.signal]);
-    const progress: Progress = { fetched: false, converting: false };
+    const trace = this.context.tracer?.start("ingest", traced(item, lane));
+    const progress: Progress = { fetched: false, converting: false, trace };
     try {
       const settlement = await this.ingest(item, controller, signal, progress).catch((error: unknown) =>
         this.failed(error, item, progress),
       );
       await failpoint("before_settle");
+      const settlingAt = performance.now();
       await this.settle.add({ item, settlement: { fetched: progress.fetched, ...settlement } });
+      trace?.stage("settle", settlingAt, performance.now());
+      const { outcome, errorCode, chunks } = settlement;
+      const failed = outcome === "failed" || outcome === "retry";
+      trace?.end(
+        { "sluice.outcome": outcome, "sluice.code": errorCode, "sluice.chunks": chunks },
+        failed ? (errorCode ?? outcome) : null,
+      );
     } catch (error) {
       this.context.log.error(
         { job_id: item.jobId, item_id: item.itemId, err: error },
         "item could not be settled; its lease will run out",
       );
+      trace?.end({}, "unsettled");
     } finally {
       this.running.delete(item.itemId);
       this.wake.nudge();

@@ -14,7 +14,7 @@ export async function startDueSyncs(
     const started = await startDueSync(sql);
     if (started === null) return;
     wake.ring();
-    meter.count("sluice_scheduled_syncs_total");
+    meter.count("sluice_scheduled_syncs_total", 1);
     log.info(
       {
         job_id: started.jobId,

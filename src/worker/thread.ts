@@ -20,6 +20,7 @@ import { Wake } from "../queue/wake.ts";
 import { confirmCurrent } from "../store/confirm_current.ts";
 import { openObjectStore } from "../store/objects.ts";
 import type { PreparedDocument, SwapResult } from "../store/prepared.ts";
+import { openTracer } from "../trace.ts";
 import { ConvertChild, convertAnywhere } from "./isolate.ts";
 import { startJanitor } from "./janitor.ts";
 import { WorkerLoop } from "./loop.ts";
@@ -104,6 +105,7 @@ async function run(start: StartMessage): Promise<void> {
     }),
   };
   const wake = new Wake(config.database.url ? sql : null);
+  context.tracer = openTracer(config.tracing, start.name, log);
   const loop = new WorkerLoop(context, wake, start.name);
   const janitor = start.janitor ? startJanitor(context, wake) : null;
   stop = (graceMs) => loop.stop(graceMs);
@@ -115,6 +117,7 @@ async function run(start: StartMessage): Promise<void> {
   } finally {
     clearInterval(beat);
     await janitor?.stop();
+    await context.tracer?.close();
     await child.close();
     wake.close();
     await objects.close();

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { claimItems } from "../../src/queue/claim_items.ts";
 import { closeJobs } from "../../src/queue/close_job.ts";
 import { enqueueJob } from "../../src/queue/enqueue.ts";
 import { settleItems } from "../../src/queue/settle.ts";
@@ -7,7 +6,7 @@ import { insertConnection } from "../../src/store/connections.ts";
 import { createFixture, type Fixture, START_MS } from "../http/fixture.ts";
 import { documentIdFor } from "../support/documents.ts";
 import { jobWithItems } from "../support/queue.ts";
-import { publish } from "./publish.ts";
+import { claimOf, publish } from "./publish.ts";
 import { type Visitor, visitor } from "./visitor.ts";
 
 const A = "file:///srv/docs/alpha.md";
@@ -184,10 +183,7 @@ test("a job tells of its end through its stream, with what failed and how to go 
     event: "look",
     html: expect.stringContaining("0 of 2 sources done"),
   });
-  const items = (await claimItems(f.sql, { worker: "test", leaseSeconds: 60, lane: "inline", limit: 100 })).filter(
-    (item) => item.jobId === jobId,
-  );
-  const [bad, good] = items.map(({ itemId, runLease }) => ({ itemId, runLease }));
+  const [bad, good] = (await claimOf(f, jobId, 2)).map(({ itemId, runLease }) => ({ itemId, runLease }));
   await settleItems(f.sql, { tenantId: f.tenant, jobId }, [
     { ...bad!, outcome: "failed", errorCode: "convert.malformed", errorMessage: "it is broken" },
     { ...good!, outcome: "ingested", fetched: true, chunks: 3, warnings: [] },

@@ -1,5 +1,5 @@
 /** Puts a version of a document in place with its objects, as the pipeline would. */
-import { claimItems } from "../../src/queue/claim_items.ts";
+import { type ClaimedItem, claimItems } from "../../src/queue/claim_items.ts";
 import type { PreparedDocument, PreparedLink } from "../../src/store/prepared.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import type { Fixture } from "../http/fixture.ts";
@@ -13,10 +13,7 @@ export async function publish(
   markdown: string,
   links: PreparedLink[] = [],
 ): Promise<PreparedDocument> {
-  await jobWithItems(f.sql, tenantId, [ref]);
-  // Items of other jobs may wait as well.
-  const claimed = await claimItems(f.sql, { worker: "test", leaseSeconds: 60, lane: "inline", limit: 100 });
-  const item = claimed.find((one) => one.tenantId === tenantId && one.externalRef === ref);
+  const [item] = await claimOf(f, await jobWithItems(f.sql, tenantId, [ref]), 1);
   const document = prepared(item!, markdown, links);
   const bytes = new TextEncoder().encode(markdown);
   const key = `${tenantId}/${document.sourceId}/${document.versionId}`;
@@ -24,4 +21,15 @@ export async function publish(
   document.markdownUri = (await f.objects.putNew("markdown", `${key}/normalized.md`, bytes, "text/markdown")).uri;
   await swapIn(f.sql, [document], f.deps.embedder.model);
   return document;
+}
+
+/** Claims so many items of the job, whatever else waits beside it. */
+export async function claimOf(f: Fixture, jobId: string, count: number): Promise<ClaimedItem[]> {
+  const own: ClaimedItem[] = [];
+  while (own.length < count) {
+    const claimed = await claimItems(f.sql, { worker: "test", leaseSeconds: 60, lane: "inline", limit: 100 });
+    if (claimed.length === 0) throw new Error(`the job ${jobId} has no more items`);
+    own.push(...claimed.filter((item) => item.jobId === jobId));
+  }
+  return own;
 }

@@ -140,6 +140,28 @@ test("Retry-After is obeyed in both forms", async () => {
   expect(await thrownBy(embedderOf().embed(["a"]))).toBeInstanceOf(TransientError);
 });
 
+test("a short pause is waited out by all who embed, a search does not wait, and nobody asks during a long one", async () => {
+  let refusals = 1;
+  const busy = status(429, {}, { "retry-after": "1" });
+  answer = (one, request) => (refusals-- > 0 ? busy : good)(one, request);
+  const embedder = embedderOf();
+  const startedAt = performance.now();
+  const first = embedder.embed(["a"]);
+  while (asked.length === 0) await Bun.sleep(5);
+  await Bun.sleep(20);
+  const second = embedder.embed(["b"]);
+  await embedder.embedQuery("q");
+  expect(performance.now() - startedAt).toBeLessThan(800);
+  await Promise.all([first, second]);
+  expect(performance.now() - startedAt).toBeGreaterThan(950);
+  expect(asked.length).toBe(4);
+
+  answer = status(429, {}, { "retry-after": "600" });
+  await thrownBy(embedder.embed(["a"]));
+  for (let i = 0; i < 10; i++) expect(await thrownBy(embedder.embed([`${i}`]))).toBeInstanceOf(SnoozeError);
+  expect(asked.length).toBe(5);
+});
+
 test("refused credentials are an outage, and no error carries the key", async () => {
   for (const code of [401, 403]) {
     answer = status(code, { error: { message: `Incorrect API key provided: ${KEY}` } });

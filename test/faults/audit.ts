@@ -10,7 +10,7 @@ export async function startAudit(sql: Sql): Promise<void> {
       entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
       item_id bigint NOT NULL, run_lease bigint, event text NOT NULL, item_status text NOT NULL, error_code text, leased_until timestamptz
     );
-    CREATE FUNCTION fault_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    CREATE FUNCTION fault_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
       IF OLD.item_status = 'running' AND (NEW.item_status <> 'running' OR NEW.run_lease <> OLD.run_lease) THEN
         INSERT INTO fault_audit (item_id, run_lease, event, item_status, error_code, leased_until)
         VALUES (OLD.item_id, OLD.run_lease, 'end', NEW.item_status, NEW.error_code, OLD.leased_until);

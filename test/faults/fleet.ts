@@ -7,6 +7,16 @@ const START_MS = 45_000;
 /** Beyond SHUTDOWN_SECONDS: what a process may take to end after it was asked to. */
 const STOP_MS = 20_000;
 
+interface LogLine {
+  level: string;
+  msg?: string;
+  url?: string;
+  start_ms?: number;
+  code?: string;
+  err_message?: string;
+  err?: { message?: string; stack?: string };
+}
+
 export type Ending = { code: number | null; signal: NodeJS.Signals | null };
 
 /** One process of `sluice serve`. */
@@ -15,6 +25,8 @@ export class Member {
   readonly exited: Promise<Ending>;
   /** Log lines that say that something is wrong with us, not with the world. */
   readonly defects: string[] = [];
+  /** Warnings and worse, by message; to understand a failure. */
+  readonly warnings = new Map<string, number>();
   /** Worker threads that its watchdog has replaced. */
   replaced = 0;
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
@@ -68,7 +80,13 @@ export class Member {
       if (line.trim() !== "") this.defects.push(line);
       return;
     }
-    const entry = JSON.parse(line) as { url?: string; start_ms?: number; msg?: string; err?: { stack?: string } };
+    const entry = JSON.parse(line) as LogLine;
+    if (entry.level !== "info") {
+      const text = [entry.level, entry.msg, entry.code, (entry.err_message ?? entry.err?.message)?.slice(0, 200)].join(
+        " ",
+      );
+      this.warnings.set(text, (this.warnings.get(text) ?? 0) + 1);
+    }
     if (entry.start_ms !== undefined) {
       this.url = entry.url ?? "";
       this.serving.resolve();
@@ -87,6 +105,7 @@ export interface FleetOptions {
 
 export class Fleet {
   readonly members = new Map<number, Member>();
+  private readonly all: Member[] = [];
   readonly failures: string[] = [];
   private stopping = false;
   private readonly watches: Promise<void>[] = [];
@@ -103,6 +122,7 @@ export class Fleet {
     this.started.add(slot);
     const member = new Member([binary, "serve", ...args], cwd, { PORT: "0", ...this.options.env, ...env });
     this.members.set(slot, member);
+    this.all.push(member);
     void member.exited.then((ending) => this.note(slot, member, ending));
     return member;
   }
@@ -129,6 +149,13 @@ export class Fleet {
   /** Addresses of the processes that serve now. */
   urls(): string[] {
     return [...this.members.values()].map((member) => member.url).filter((url) => url !== null);
+  }
+
+  /** What the processes warned of, most frequent first. */
+  warnings(): string[] {
+    const sum = new Map<string, number>();
+    for (const { warnings } of this.all) for (const [text, n] of warnings) sum.set(text, (sum.get(text) ?? 0) + n);
+    return [...sum].toSorted(([, a], [, b]) => b - a).map(([text, n]) => `${n} × ${text}`);
   }
 
   /** Ends all processes as an operator would; a process that does not end, or not well, is a failure. */

@@ -33,6 +33,7 @@ export async function judge(stage: Stage): Promise<string[]> {
   failures.push(...audit.failures);
   await fleet.stop();
   failures.push(...fleet.failures, ...(await invariants(stage, [])));
+  if (failures.length > 0) for (const warning of fleet.warnings().slice(0, 12)) console.log(`    ${warning}`);
   return [...new Set(failures)];
 }
 

@@ -261,12 +261,14 @@ describe("POST /v1/ingest/files/upload", () => {
     };
     // The first one's transaction waits for the second one's, then fails.
     const { sql } = f.deps;
+    let caught = false;
     f.deps.sql = new Proxy(sql, {
       get(target, name) {
         const value: unknown = Reflect.get(target, name);
         if (name !== "begin") return value;
-        return async (work: Parameters<typeof sql.begin>[1]) => {
-          if (puts !== 1) return target.begin(work);
+        return async (...given: [string, Parameters<typeof sql.begin>[1]]) => {
+          if (puts !== 1 || caught) return target.begin(...given);
+          caught = true;
           firstHasPut.resolve();
           await secondIsQueued.promise;
           throw new TransientError("database.unavailable", "gone");
