@@ -11,8 +11,8 @@ import sql0006 from "../../sql/0006_confluence.sql" with { type: "text" };
 import sql0007 from "../../sql/0007_console.sql" with { type: "text" };
 import sql0008 from "../../sql/0008_tenant_scope.sql" with { type: "text" };
 import sql0009 from "../../sql/0009_automation.sql" with { type: "text" };
-import sql0011 from "../../sql/0011_link_targets.sql" with { type: "text" };
-import sql0012 from "../../sql/0012_quarantine.sql" with { type: "text" };
+import sql0010 from "../../sql/0010_link_targets.sql" with { type: "text" };
+import sql0011 from "../../sql/0011_quarantine.sql" with { type: "text" };
 
 export interface Migration {
   version: number;
@@ -30,8 +30,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 7, name: "0007_console", text: sql0007 },
   { version: 8, name: "0008_tenant_scope", text: sql0008 },
   { version: 9, name: "0009_automation", text: sql0009 },
-  { version: 11, name: "0011_link_targets", text: sql0011 },
-  { version: 12, name: "0012_quarantine", text: sql0012 },
+  { version: 10, name: "0010_link_targets", text: sql0010 },
+  { version: 11, name: "0011_quarantine", text: sql0011 },
 ];
 
 /** The schema this binary works with. */
