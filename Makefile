@@ -50,8 +50,15 @@ dist/sluice: node_modules $(SOURCES)
 	@$(BUN) build $(COMPILE) --outfile $@ >/dev/null
 	@ls -l $@ | awk '{printf "built %s, %d MB\n", $$9, $$5 / 1048576}'
 
-bench: dist/sluice ## time ingest and unchanged re-sync of a folder (DIR=…) on DATABASE_URL or embedded
-	@$(BUN) test/bench/ingest.ts dist/sluice $(DIR)
+BENCH := $(BUN) test/bench/run.ts $(if $(FILES),--files $(FILES)) $(if $(DOCX),--docx $(DOCX)) $(if $(PDF),--pdf $(PDF)) $(if $(IR),--ir $(IR)) $(if $(ONLY),--only $(ONLY))
+
+bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their peers, about an hour; FILES= DOCX= PDF= IR= name folders
+	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
+	@$(BENCH)
+
+bench-quick: dist/sluice test/bench/peers/node_modules ## the same in three minutes, with smaller sizes
+	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
+	@$(BENCH) --quick
 
 docs: node_modules ## write the pages that are generated from the sources
 	@$(BUN) test/docs/troubleshooting.ts
@@ -82,6 +89,11 @@ clean: ## remove what was built, not what was fetched
 node_modules: package.json bun.lock $(BUN)
 	@echo "installing packages"
 	@$(BUN) install --frozen-lockfile --silent
+	@touch $@
+
+test/bench/peers/node_modules: test/bench/peers/package.json test/bench/peers/bun.lock node_modules
+	@echo "installing what the benchmarks compare with"
+	@$(BUN) install --cwd test/bench/peers --frozen-lockfile --silent
 	@touch $@
 
 # npm first: it is there wherever Node is. Either way the exact version.

@@ -101,6 +101,10 @@ const Environment = v.object({
   LEASE_SECONDS: integer(60, 2, 3600),
   HEARTBEAT_SECONDS: integer(10, 1, 600),
   SHUTDOWN_SECONDS: integer(20, 0, 600),
+  TENANT_OPEN_JOBS: v.optional(integer(0, 1, 1_000_000)),
+  TENANT_QUEUED_ITEMS: v.optional(integer(0, 1, 1_000_000_000)),
+  TENANT_UPLOAD_BYTES_PER_DAY: v.optional(integer(0, 1, Number.MAX_SAFE_INTEGER)),
+  TENANT_REQUESTS_PER_MINUTE: v.optional(integer(0, 1, 10_000_000)),
   WEBHOOK_ALLOW_PRIVATE_NETWORK: v.optional(v.picklist(["true", "false"], "must be true or false"), "false"),
   NOTIFY_SOCKET: v.optional(text),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(httpUrl),
@@ -281,6 +285,13 @@ function shape(env: v.InferOutput<typeof Environment>, defaultLogLevel: LogLevel
     upload: { maxBytes: env.UPLOAD_MAX_BYTES, maxFiles: env.UPLOAD_MAX_FILES },
     /** Of this process at once; the queue's is of all. */
     intake: { requests: env.HTTP_REQUESTS_MAX, uploads: env.HTTP_UPLOADS_MAX, queueItems: env.QUEUE_ITEMS_MAX },
+    /** Of each tenant that has no limit of its own; null: none. */
+    tenantLimits: {
+      open_jobs: env.TENANT_OPEN_JOBS ?? null,
+      queued_items: env.TENANT_QUEUED_ITEMS ?? null,
+      upload_bytes_per_day: env.TENANT_UPLOAD_BYTES_PER_DAY ?? null,
+      requests_per_minute: env.TENANT_REQUESTS_PER_MINUTE ?? null,
+    },
     secretKey: env.SECRET_KEY ?? null,
     confluence: confluenceOf(env),
     webhooks: { allowPrivateNetwork: env.WEBHOOK_ALLOW_PRIVATE_NETWORK === "true" },

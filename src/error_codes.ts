@@ -208,16 +208,32 @@ export const CODES = {
 
   "schema.changed": code(500, "Start the binary that migrated this database, or restore the database from a backup."),
   "schema.newer": code(500, "Start a binary at least as new as the one that migrated this database."),
+  "schema.not_owner": code(500, "Use the DATABASE_URL with which `sluice migrate` is run."),
   "schema.pending": code(500, "Run `sluice migrate` first."),
 
   "tenant.not_found": code(404, "List the tenants to see their ids."),
+  "tenant.queue_full": code(429, "Wait until the tenant's queue has drained, or have its limit queued_items raised."),
+  "tenant.too_many_jobs": code(429, "Wait until a job of the tenant has ended, or have its limit open_jobs raised."),
+  "tenant.too_many_requests": code(
+    429,
+    "Send requests more slowly, or have the tenant's limit requests_per_minute raised.",
+  ),
+  "tenant.upload_quota": code(
+    429,
+    "Upload again tomorrow (the day begins at 00:00 UTC), or have the tenant's limit upload_bytes_per_day raised.",
+  ),
+  "tenant.upload_too_large": code(413, "Split the upload, or have the tenant's limit upload_bytes_per_day raised."),
   "tenant.duplicate_name": code(409, "Choose another name, or use the tenant that has it."),
 
   "token.not_found": code(404, "List the tokens to see their ids; it may be revoked already."),
 
   "upload.not_multipart": code(415, "Send the files as multipart/form-data."),
   "upload.malformed": code(400, "The multipart body is not well formed; let the HTTP client build it."),
-  "upload.header_too_long": code(400, "Send shorter part headers; a part needs no more than its name, file name and type."),
+  "upload.header_too_long": code(
+    400,
+    "Send shorter part headers; a part needs no more than its name, file name and type.",
+  ),
+  "upload.too_slow": code(408, "Send the files one by one, or over a faster line: a request may take an hour."),
   "upload.truncated": code(400, "The body ended before its final boundary; send it again."),
   "upload.no_file": code(400, "Add at least one part with a file name."),
   "upload.empty_file": code(400, "The file has no bytes; check it and send it again."),

@@ -2,6 +2,7 @@
 import { access, constants, mkdir, statfs } from "node:fs/promises";
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
+import { readAccess } from "../db/access.ts";
 import { withTimeout } from "../db/deadline.ts";
 import { migrationStatus } from "../db/migrate.ts";
 import { serverFacts } from "../db/server_facts.ts";
@@ -79,6 +80,7 @@ async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
     mayCreate,
   } = await serverFacts(sql);
   const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
+  const access = await readAccess(sql);
   const found = vector ?? available;
   return [
     {
@@ -107,6 +109,16 @@ async function checkDatabase(sql: Sql): Promise<CheckResult[]> {
       status: pending.length > 0 ? "warn" : "ok",
       detail: pending.length > 0 ? `${pending.length} migration(s) pending` : "up to date",
       help: 'Run "sluice migrate"; "serve" and "ingest" do it by themselves.',
+    },
+    {
+      name: "tenants",
+      status: access.separated || pending.length > 0 ? "ok" : "fail",
+      detail: access.separated
+        ? "row-level security is in force; the service acts as roles that own nothing"
+        : pending.length > 0
+          ? "secured together with the schema"
+          : "row-level security is not in force: only the service's own conditions keep tenants apart",
+      help: `A database administrator must run: ${access.gaps.join(" ")} Then run "sluice migrate".`,
     },
     {
       name: "clock",

@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import { migrationStatus } from "../db/migrate.ts";
 import { PermanentError } from "../errors.ts";
-import { type Finding, fsck } from "../store/fsck.ts";
+import { assertSeesAll, type Finding, fsck } from "../store/fsck.ts";
 import { openObjectStore } from "../store/objects.ts";
 import type { Launch } from "./launch.ts";
 import { withDatabase } from "./operate.ts";
@@ -24,6 +24,7 @@ export async function fsckCommand(options: FsckCommandOptions, config: Config, l
       const pending = (await migrationStatus(sql)).filter((migration) => migration.appliedAt === null);
       if (pending.length > 0)
         throw new PermanentError("schema.pending", `${pending.length} migration(s) of this binary are not applied`);
+      await assertSeesAll(sql);
       const objects = await openObjectStore(config.objects);
       try {
         const { attemptsMax } = config.worker;

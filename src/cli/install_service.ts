@@ -6,6 +6,7 @@
 import { chmod, copyFile, mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError } from "../errors.ts";
+import type { Launch } from "./launch.ts";
 import { EXIT, print, say } from "./terminal.ts";
 
 const BINARY = "/usr/local/bin/sluice";
@@ -132,8 +133,10 @@ const ENV_TEXT = `# Configuration of the service sluice. "systemctl reload sluic
 #LOG_LEVEL=info
 `;
 
-/** Throws InputError `cli.bad_option` where there is no systemd or no right to write. */
-export async function installService(options: InstallOptions, binary: string): Promise<number> {
+/** Throws InputError `cli.bad_option` where there is no systemd, no right to write, or no executable to install. */
+export async function installService(options: InstallOptions, launch: Pick<Launch, "childCommand">): Promise<number> {
+  const [binary = "", ...more] = launch.childCommand;
+  if (more.length > 1) throw new InputError("cli.bad_option", "install-service is for the executable: make build");
   const files: NewFile[] = [
     { path: USER_FILE, mode: 0o644, text: SYSUSERS, keep: false },
     { path: ENV_FILE, mode: 0o640, text: ENV_TEXT, keep: true },

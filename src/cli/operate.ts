@@ -1,10 +1,12 @@
 /** `sluice migrate`, `sluice tenant …` and `sluice token …`: they work on the database itself and need no API. */
 import type { Sql } from "postgres";
 import type { Config } from "../config.ts";
+import { type Access, readAccess } from "../db/access.ts";
 import { connectDatabase, endDatabase, type PoolOptions } from "../db/connect.ts";
-import { migrate, migrationStatus } from "../db/migrate.ts";
+import { migrate, migrationStatus, prepareDatabase } from "../db/migrate.ts";
 import { InputError } from "../errors.ts";
 import { createLog } from "../log.ts";
+import { LIMIT_NAMES, type LimitName, type OwnLimits, setLimits } from "../store/tenant_limits.ts";
 import { createTenant, findTenant, listTenants } from "../store/tenants.ts";
 import { createToken, listTokens, revokeToken, type TokenScope } from "../store/tokens.ts";
 import type { Launch } from "./launch.ts";
@@ -36,9 +38,10 @@ export async function migrateCommand(
 ): Promise<number> {
   return withDatabase(config, launch, async (sql) => {
     if (options.status || options.dryRun) {
+      const access = await readAccess(sql);
       const status = (await migrationStatus(sql)).filter((m) => !options.dryRun || m.appliedAt === null);
       if (options.json)
-        printJson({ migrations: status.map(({ appliedAt, ...rest }) => ({ ...rest, applied_at: appliedAt })) });
+        printJson({ migrations: status.map(({ appliedAt, ...rest }) => ({ ...rest, applied_at: appliedAt })), access });
       else if (status.length === 0) print("Nothing to apply.");
       else
         print(
@@ -47,13 +50,21 @@ export async function migrateCommand(
             ...status.map((m) => [m.name, m.appliedAt ?? (options.dryRun ? "would be applied" : "pending")]),
           ]),
         );
+      if (!options.json) sayGaps(access);
       return EXIT.ok;
     }
-    const applied = await migrate(sql);
-    if (options.json) printJson({ applied });
+    const { applied, ...access } = await prepareDatabase(sql);
+    if (options.json) printJson({ applied, access });
     else print(applied.length === 0 ? "The schema is up to date." : `Applied ${applied.join(", ")}.`);
+    if (!options.json) sayGaps(access);
     return EXIT.ok;
   });
+}
+
+function sayGaps({ gaps }: Access): void {
+  if (gaps.length === 0) return;
+  print("Row-level security is not in force. A database administrator must run this, then run sluice migrate again:");
+  for (const statement of gaps) print(`    ${statement}`);
 }
 
 /** Prints the id of the new tenant; migrates first, so that it works on an empty database. */
@@ -70,6 +81,46 @@ export async function tenantCreate(
     else print(`Tenant ${name}: ${tenant.tenantId}`);
     return EXIT.ok;
   });
+}
+
+const LIMIT_OPTIONS = {
+  open_jobs: "openJobs",
+  queued_items: "queuedItems",
+  upload_bytes_per_day: "uploadBytesPerDay",
+  requests_per_minute: "requestsPerMinute",
+} as const satisfies Record<LimitName, string>;
+/** Each a number, `none`, or `default` for the installation's. */
+export type LimitOptions = Partial<Record<(typeof LIMIT_OPTIONS)[LimitName], string>>;
+
+/** Changes the limits that are given; prints all of the tenant's own. */
+export async function tenantSet(
+  idOrName: string,
+  options: LimitOptions & { json: boolean },
+  config: Config,
+  launch: Launch,
+): Promise<number> {
+  return withDatabase(config, launch, async (sql) => {
+    const tenant = await findTenant(sql, idOrName);
+    if (!tenant) throw new InputError("tenant.not_found", `there is no tenant ${idOrName}`);
+    const limits: OwnLimits = { ...tenant.limits };
+    for (const name of LIMIT_NAMES) {
+      const text = options[LIMIT_OPTIONS[name]];
+      if (text === "default") delete limits[name];
+      else if (text !== undefined) limits[name] = limitOf(name, text);
+    }
+    await setLimits(sql, tenant.tenantId, limits);
+    if (options.json) printJson({ tenant_id: tenant.tenantId, limits });
+    else print(table(LIMIT_NAMES.map((name) => [name, name in limits ? String(limits[name] ?? "none") : "default"])));
+    return EXIT.ok;
+  });
+}
+
+/** Null for none. */
+function limitOf(name: string, text: string): number | null {
+  if (text === "none") return null;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InputError("cli.bad_option", `${name}: ${text} is no whole number from 1 on, "none" or "default"`);
 }
 
 /** By name. */
@@ -141,8 +192,11 @@ export async function tokenList(
     else
       print(
         table([
-          ["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE"],
-          ...tokens.map((t) => [t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.state]),
+          ["TOKEN ID", "NAME", "SCOPE", "TENANT", "STATE", "LAST USED"],
+          ...tokens.map((t) => [
+            ...[t.tokenId, t.name, t.scope, t.tenantId ?? "-", t.state],
+            t.lastUsedAt?.toISOString().slice(0, 16) ?? "never",
+          ]),
         ]),
       );
     return EXIT.ok;

@@ -180,7 +180,7 @@ function addKeepingCommands(program: Command, run: Run): void {
     .option("--dry-run", "only print what would be written", false)
     .option("--worker-only", "a service that works and has no API", false)
     .option("--destdir <dir>", "write below this folder and run nothing, for packages and images")
-    .action((o) => run(async () => (await import("./install_service.ts")).installService(o, process.execPath), true));
+    .action((o) => run(async (c) => (await import("./install_service.ts")).installService(o, c.launch), true));
   program
     .command("backup <file>")
     .description("write all of DATA_DIR into one archive (.tar.zst); embedded mode, while the service is stopped")
@@ -272,7 +272,7 @@ function addOperatorCommands(program: Command, run: Run): void {
     .option("--json", "as one JSON object", false)
     .action((o) => run(async (c) => (await import("./fsck.ts")).fsckCommand(o, c.config, c.launch), true));
 
-  const tenant = program.command("tenant").description("create and list tenants");
+  const tenant = program.command("tenant").description("create, limit and list tenants");
   tenant
     .command("create <name>")
     .description("create a tenant and print its id")
@@ -280,6 +280,16 @@ function addOperatorCommands(program: Command, run: Run): void {
     .action((name, o) =>
       run(async (c) => (await import("./operate.ts")).tenantCreate(name, o, c.config, c.launch), true),
     );
+  const limit = "a number, none, or default";
+  tenant
+    .command("set <tenant>")
+    .description("limit what a tenant, by id or name, may use; what is not named stays")
+    .option("--open-jobs <n>", `unfinished jobs: ${limit}`)
+    .option("--queued-items <n>", `items in the queue: ${limit}`)
+    .option("--upload-bytes-per-day <n>", `bytes uploaded in a day of UTC: ${limit}`)
+    .option("--requests-per-minute <n>", `requests to each process: ${limit}`)
+    .option("--json", "as one JSON object", false)
+    .action((id, o) => run(async (c) => (await import("./operate.ts")).tenantSet(id, o, c.config, c.launch), true));
   tenant
     .command("list")
     .description("list tenants")

@@ -70,7 +70,8 @@ export async function separate(target: DatabaseTarget, log?: Log): Promise<Datab
   try {
     const { applied, separated, gaps } = await prepareDatabase(login);
     if (applied.length > 0) log?.info({ applied }, "schema migrated");
-    if (!separated) log?.warn({ gaps }, "row-level security is not in force: a database administrator must run the gaps");
+    if (!separated)
+      log?.warn({ gaps }, "row-level security is not in force: a database administrator must run the gaps");
     return { ...target, separated };
   } finally {
     await endDatabase(login);

@@ -15,6 +15,7 @@ import { Heading } from "./layout.tsx";
 import { connectionNames } from "./name_job.tsx";
 import { act, type ConsoleRoute, leadTo, type View, view } from "./page.ts";
 import { ActButton, Badge, Empty, Facts, Pager, Table, Time } from "./parts.tsx";
+import { ScheduleOf, schedulePages, scheduleWords } from "./schedule.tsx";
 import { mayWrite, ownedById, queryOf, shownTenant, type Visit } from "./visit.ts";
 
 const PAGE = 50;
@@ -26,7 +27,10 @@ const list = view("/connections", async (visit) => {
   const query = queryOf(visit, { cursor: pageCursor });
   const tenant = await shownTenant(visit);
   const after = decodeCursor(IdKey, query.cursor)?.[0] ?? null;
-  const rows = await listConnections(visit.deps.sql, tenant, PAGE + 1, after);
+  const [rows, schedules] = await Promise.all([
+    listConnections(visit.deps.sql, tenant, PAGE + 1, after),
+    scheduleWords(visit, tenant),
+  ]);
   const { page, next_cursor } = pageOf(rows, PAGE, (row) => [row.connectionId]);
   const body = (
     <>
@@ -40,7 +44,7 @@ const list = view("/connections", async (visit) => {
       {page.length === 0 ? (
         <Empty>No folder, S3 prefix or Confluence site is connected. Uploads need no connection.</Empty>
       ) : (
-        <Table label="Connections" head={["Name", "Kind", "Place", <span class="wide">Changed</span>, ""]}>
+        <Table label="Connections" head={["Name", "Kind", "Place", <span class="wide">Schedule</span>, ""]}>
           {page.map((row) => (
             <tr>
               <th scope="row" class="main-cell">
@@ -48,9 +52,7 @@ const list = view("/connections", async (visit) => {
               </th>
               <td>{kindOf(row)}</td>
               <td class="breakable">{placeOf(row)}</td>
-              <td class="wide">
-                <Time at={row.updatedAt} />
-              </td>
+              <td class="wide">{schedules.get(row.connectionId) ?? "on demand"}</td>
               <td class="num">{mayWrite(visit) && <SyncNow row={row} />}</td>
             </tr>
           ))}
@@ -102,6 +104,7 @@ async function connectionView(visit: Visit, tested: ConnectionTest | null): Prom
       <p>
         <a href={`/documents?connection=${id}`}>Documents of this connection</a>
       </p>
+      <ScheduleOf visit={visit} tenantId={tenantId} id={id} />
       <section>
         <h2>Latest syncs</h2>
         {own.length > 0 ? (
@@ -196,4 +199,12 @@ const sync = act("/sync", async (visit) => {
 });
 
 // `new` before the ids, which it would be taken for.
-export const connectionPages: ConsoleRoute[] = [list, ...connectionFormPages, show, test, remove, sync];
+export const connectionPages: ConsoleRoute[] = [
+  list,
+  ...connectionFormPages,
+  show,
+  test,
+  remove,
+  sync,
+  ...schedulePages,
+];

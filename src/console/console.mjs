@@ -22,9 +22,10 @@ document.addEventListener("submit", (event) => {
 /** What each part looked like when it came. */
 const shownAs = new Map();
 
-/** Puts the parts of `html` in place of those shown. One that holds the focus waits until the end. */
-function showParts(html, last) {
-  const fresh = new DOMParser().parseFromString(html, "text/html");
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+/** Puts the parts of a page in place of those shown. One that holds the focus waits until the end. */
+function showParts(fresh, last) {
   for (const shown of document.querySelectorAll("[data-part]")) {
     const part = fresh.getElementById(shown.id);
     if (!part || part.innerHTML === shownAs.get(shown.id)) continue;
@@ -57,21 +58,25 @@ function follow() {
   };
   const poll = async () => {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    const html = answer?.ok && !answer.redirected ? await answer.text() : "";
-    const goesOn = !html || html.includes("data-live");
-    if (html) showParts(html, !goesOn);
-    if (answer?.redirected || !goesOn) end();
-    else if (!document.hidden) timer = setTimeout(poll, POLL_MS);
+    // Signed out, or there is no such thing any more: only a server that does not answer is asked again.
+    if (answer && (answer.redirected || (answer.status >= 400 && answer.status < 500))) return end();
+    if (answer?.ok) {
+      const fresh = parse(await answer.text());
+      const goesOn = fresh.querySelector("main[data-live]") !== null;
+      showParts(fresh, !goesOn);
+      if (!goesOn) return end();
+    }
+    if (!document.hidden) timer = setTimeout(poll, POLL_MS);
   };
   const start = () => {
     if (over || source) return;
     source = new EventSource(location.href);
     source.addEventListener("look", (event) => {
       heard = true;
-      showParts(event.data, false);
+      showParts(parse(event.data), false);
     });
     source.addEventListener("last", (event) => {
-      showParts(event.data, true);
+      showParts(parse(event.data), true);
       end();
     });
     source.onerror = () => {
@@ -84,6 +89,7 @@ function follow() {
   // Browsers allow six connections to a server at once: tabs that nobody looks at must not hold them.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
   addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
   if (!document.hidden) start();
 }
 

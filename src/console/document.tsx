@@ -46,7 +46,7 @@ const show = view("/documents/{id}", async (visit) => {
     <DocumentFrame document={document} tab="text">
       {!version.current && <OldVersion document={document} version={version} />}
       <div class="reader">
-        <article class="prose">
+        <article class="prose" dir="auto" lang={document.language === "und" ? undefined : document.language}>
           {html.trim() === "" ? <p class="empty">This version has no text.</p> : raw(html)}
           {markdown.cut && (
             <p class="notice">

@@ -36,7 +36,7 @@ export function DocumentFrame({ document, tab, children }: PropsWithChildren<{ d
   return (
     <>
       <Heading title={titleOf(document)} badge={document.hidden ? <Badge tone="warn">hidden</Badge> : undefined}>
-        <a class="button" href={`${path}/markdown`} download="document.md">
+        <a class="button" href={`${path}/markdown`} download={`${titleOf(document)}.md`}>
           Markdown
         </a>
         <a class="button" href={`${path}/raw`}>
@@ -59,5 +59,5 @@ const Origin = ({ document: { url, external_ref: ref } }: { document: DocumentRo
       {ref}
     </a>
   ) : (
-    <>{ref}</>
+    <span>{ref}</span>
   );

@@ -26,9 +26,12 @@ const HEADERS = {
   vary: "accept, cookie",
 };
 
+/** Awaited twice: a component may be a promise, and so may the text of one that holds such. */
+const textOf = async (body: JSX.Element): Promise<string> => (await body).toString();
+
 /** A whole page. */
 export async function respondPage(page: JSX.Element, status = 200): Promise<Response> {
-  return new Response(`<!doctype html>\n${await page}`, { status, headers: HEADERS });
+  return new Response(`<!doctype html>\n${await textOf(page)}`, { status, headers: HEADERS });
 }
 
 const respondView = (visit: Visit, { title, section, body, live, status }: View): Promise<Response> =>
@@ -85,7 +88,7 @@ function stream(route: ConsoleRoute, visit: Visit, first: View): Response {
       let shown = "";
       let lookedAt = performance.now();
       for (let view: View | Response = first; !(view instanceof Response); view = await route.handle(visit)) {
-        const html = String(await view.body);
+        const html = await textOf(view.body);
         if (html !== shown) await out.writeSSE({ event: view.live === undefined ? "last" : "look", data: html });
         shown = html;
         if (view.live === undefined) return;

@@ -11,6 +11,7 @@ import { apiRoute, callApi, readForm } from "./act.ts";
 import { Heading } from "./layout.tsx";
 import { act, type ConsoleRoute, leadTo, type View, view } from "./page.ts";
 import { ActButton, Badge, Facts, Table, Time } from "./parts.tsx";
+import { Schedules } from "./schedule.tsx";
 import { tenantNamedBy, type Visit } from "./visit.ts";
 
 /** `made`: the text of a token that was made just now, which nobody can show again. */
@@ -25,6 +26,7 @@ async function settings(visit: Visit, made: string | null): Promise<View> {
         <h2>You</h2>
         <You visit={visit} />
       </section>
+      {visit.tenant && <Schedules visit={visit} />}
       {admin && <Tokens tokens={tokens} visit={visit} />}
       {admin && <Tenants visit={visit} />}
       <section>
@@ -196,7 +198,7 @@ const Server = ({ visit: { deps } }: { visit: Visit }) => (
       ["Database", deps.config.database.url ? "Postgres" : "embedded"],
       ["Objects", deps.config.objects.kind === "s3" ? "S3" : "files in DATA_DIR"],
       ["Embeddings", deps.embedder.model],
-      ["API", <a href="/openapi.json">/openapi.json</a>],
+      ["API", <a href="/docs">/docs</a>],
     ]}
   />
 );

@@ -63,7 +63,8 @@ export async function readAccess(sql: Sql | TransactionSql): Promise<Access> {
   const open = await openTables(sql);
   return {
     separated: open.length === 0,
-    gaps: open.length > 0 ? [`-- as the owner of the tables, run: sluice migrate  (not secured: ${open.join(", ")})`] : [],
+    gaps:
+      open.length > 0 ? [`-- as the owner of the tables, run: sluice migrate  (not secured: ${open.join(", ")})`] : [],
   };
 }
 
@@ -72,7 +73,9 @@ export async function secureTables(sql: TransactionSql): Promise<void> {
   await makeRoles(sql);
   if ((await readRoles(sql)).some((role) => !role.present)) return;
   const open = await openTables(sql);
-  if (open.length === 0) return;
+  const [owner] = await sql<{ is: boolean }[]>`
+    SELECT pg_has_role(relowner, 'USAGE') AS is FROM pg_class WHERE oid = to_regclass('tenants')`;
+  if (open.length === 0 || !owner?.is) return;
   const both = ROLES.join(", ");
   const statements = [
     `GRANT USAGE ON SCHEMA ${await schemaName(sql)} TO ${both}`,
@@ -109,9 +112,11 @@ async function makeRoles(sql: TransactionSql): Promise<void> {
   for (const { name, present, usable, login } of await readRoles(sql)) {
     const grant = `GRANT ${name} TO "${login.replaceAll('"', '""')}"`;
     for (const statement of [...(present ? [] : [`CREATE ROLE ${name} NOLOGIN`]), ...(usable ? [] : [grant])])
-      await sql.savepoint((inner) => inner.unsafe(statement)).catch((error: { code?: string }) => {
-        if (!REFUSED.has(error.code ?? "")) throw error;
-      });
+      await sql
+        .savepoint((inner) => inner.unsafe(statement))
+        .catch((error: { code?: string }) => {
+          if (!REFUSED.has(error.code ?? "")) throw error;
+        });
   }
 }
 

@@ -47,7 +47,8 @@ export function inScope(sql: Sql, scope: () => Scope | null): Sql {
         return (...given: [string, Work] | [Work]) =>
           given.length === 1 ? begin("", given[0]) : begin(given[0], given[1]);
       if (key === "unsafe")
-        return (...given: Parameters<Sql["unsafe"]>) => scoped(pool.unsafe(...given), (tx) => tx.unsafe(...given), begin);
+        return (...given: Parameters<Sql["unsafe"]>) =>
+          scoped(pool.unsafe(...given), (tx) => tx.unsafe(...given), begin);
       return Reflect.get(pool, key);
     },
   });
@@ -103,9 +104,13 @@ function enter(tx: TransactionSql, pool: Sql, scope: Scope): void {
 interface Statement {
   handler: (statement: Statement) => void;
   canceller: (() => unknown) | null;
+  strings: readonly string[];
   resolve(rows: unknown): void;
   reject(error: unknown): void;
 }
+
+/** Nothing of it can fail any more at its commit, so its rows need not wait for that. */
+const READS = /^\s*SELECT\b/i;
 
 const isTemplate = (value: unknown): boolean => Array.isArray((value as { raw?: unknown } | null)?.raw);
 
@@ -114,7 +119,7 @@ const call = (sql: Sql | TransactionSql, first: unknown, values: unknown[]): unk
 
 /**
  * The statement as the pool would make it, lazy and usable as a part of another one, but run by `repeat` in a transaction.
- * It is settled when that has committed, since constraints may be deferred until then.
+ * What writes is settled when that has committed, since constraints may be deferred until then.
  */
 function scoped<T>(statement: T, repeat: (tx: TransactionSql) => unknown, begin: Begin): T {
   const outer = statement as unknown as Statement;
@@ -128,6 +133,8 @@ function scoped<T>(statement: T, repeat: (tx: TransactionSql) => unknown, begin:
     begin("", (tx) => {
       if (cancelled) throw Object.assign(new Error("canceled before it began"), { code: "57014" });
       inner = repeat(tx) as { cancel(): unknown };
+      // A rejection is the transaction's too, and told from there.
+      if (READS.test(outer.strings[0] ?? "")) (inner as unknown as Promise<unknown>).then(outer.resolve, () => {});
       return inner;
     }).then(
       (rows) => outer.resolve(rows),

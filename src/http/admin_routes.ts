@@ -1,7 +1,8 @@
 /** Tenants and tokens over HTTP, for admins; the command line does the same on the database itself. */
 import * as v from "valibot";
 import { InputError } from "../errors.ts";
-import { createTenant, listTenants, type Tenant } from "../store/tenants.ts";
+import { setLimits } from "../store/tenant_limits.ts";
+import { createTenant, findTenant, listTenants, type Tenant } from "../store/tenants.ts";
 import { createToken, listTokens, revokeToken, TOKEN_SCOPES, type Token } from "../store/tokens.ts";
 import { invalidField } from "./check.ts";
 import { decodeCursor, IdKey, pageOf } from "./cursor.ts";
@@ -9,14 +10,20 @@ import { instant, instantNamed, nextCursor, pageCursor, pageLimit, shortText, uu
 import { jsonRoute, plainRoute } from "./route.ts";
 import { tenantNamed } from "./tenancy.ts";
 
+const limit = v.exactOptional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))));
+const Limits = v.pipe(
+  v.strictObject({ open_jobs: limit, queued_items: limit, upload_bytes_per_day: limit, requests_per_minute: limit }),
+  v.description("The tenant's own limits: null is none; one that is left out is the installation's default."),
+);
 const TenantAnswer = v.pipe(
-  v.strictObject({ tenant_id: uuid, name: v.string(), created_at: instant }),
+  v.strictObject({ tenant_id: uuid, name: v.string(), created_at: instant, limits: Limits }),
   v.title("Tenant"),
 );
 const tenantAnswer = (tenant: Tenant): v.InferInput<typeof TenantAnswer> => ({
   tenant_id: tenant.tenantId,
   name: tenant.name,
   created_at: tenant.createdAt,
+  limits: tenant.limits,
 });
 
 const scope = v.picklist(TOKEN_SCOPES, `must be one of ${TOKEN_SCOPES.join(", ")}`);
@@ -73,6 +80,24 @@ const tenants = jsonRoute({
     const rows = await listTenants(deps.sql, { limit: limit + 1, after });
     const { page, next_cursor } = pageOf(rows, limit, (row) => [row.tenantId]);
     return { tenants: page.map(tenantAnswer), next_cursor };
+  },
+});
+
+const changeTenant = jsonRoute({
+  method: "patch",
+  path: "/v1/tenants/{id}",
+  summary: "Set a tenant's limits, all of them anew",
+  tag,
+  access: "admin",
+  errors: ["tenant.not_found"],
+  params: { id: uuid },
+  body: v.strictObject({ limits: Limits }),
+  answer: TenantAnswer,
+  async handle({ deps, params, body, actFor }) {
+    const tenant = (await setLimits(deps.sql, params.id, body.limits)) ? await findTenant(deps.sql, params.id) : null;
+    if (tenant === null) throw new InputError("tenant.not_found", `There is no tenant ${params.id}`);
+    actFor(tenant.tenantId);
+    return tenantAnswer(tenant);
   },
 });
 
@@ -140,4 +165,4 @@ const endToken = plainRoute({
   },
 });
 
-export const adminRoutes = [makeTenant, tenants, makeToken, tokens, endToken];
+export const adminRoutes = [makeTenant, tenants, changeTenant, makeToken, tokens, endToken];

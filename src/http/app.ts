@@ -13,6 +13,7 @@ import { correlationIdOf } from "./correlation.ts";
 import { Guesses } from "./guesses.ts";
 import { Intake } from "./intake.ts";
 import { descriptionRoutes } from "./openapi_routes.ts";
+import { RequestPace } from "./request_pace.ts";
 import { respondError } from "./respond_error.ts";
 import type { Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
@@ -34,6 +35,7 @@ export function createApp(given: AppDeps): Hono<AppEnv> {
     ...given,
     metrics: given.metrics ?? createMetrics(() => queueDepth(asSystem(given.sql))),
     guesses: new Guesses(),
+    pace: new RequestPace(),
     intake: new Intake(given.config.intake, asSystem(given.sql)),
   };
   const routes = [...ROUTES, ...descriptionRoutes(ROUTES)];

@@ -11,6 +11,7 @@ import type { ObjectStore } from "../store/objects.ts";
 import type { Caller } from "./authenticate.ts";
 import type { Guesses } from "./guesses.ts";
 import type { Intake } from "./intake.ts";
+import type { RequestPace } from "./request_pace.ts";
 
 export interface AppDeps {
   config: Config;
@@ -31,7 +32,7 @@ export interface AppDeps {
 }
 
 /** As handlers see it. */
-export type Deps = AppDeps & { metrics: Metrics; guesses: Guesses; intake: Intake };
+export type Deps = AppDeps & { metrics: Metrics; guesses: Guesses; intake: Intake; pace: RequestPace };
 
 /** Variables of a request in Hono's context. */
 export interface AppEnv {

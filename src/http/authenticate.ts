@@ -5,6 +5,7 @@
 import type { Sql } from "postgres";
 import { asSystem } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
+import type { OwnLimits } from "../store/tenant_limits.ts";
 import { tenantExists } from "../store/tenants.ts";
 import { lookUpToken, type TokenScope } from "../store/tokens.ts";
 import type { Guesses } from "./guesses.ts";
@@ -18,6 +19,8 @@ export interface Caller {
   scope: TokenScope;
   /** Null for admins. */
   tenantId: string | null;
+  /** Of its tenant; a visitor of the console has none. */
+  limits?: OwnLimits;
 }
 
 /** Who calls a public route: somebody without any tenant or right. */
@@ -69,6 +72,7 @@ export async function tenantFor(caller: Caller, named: string | undefined, sql: 
     throw new InputError("auth.wrong_tenant", "The token belongs to another tenant", { tenant_id: wanted });
   }
   if (wanted === undefined) throw new InputError("request.tenant_required", "tenant_id is missing");
-  if (!(await tenantExists(asSystem(sql), wanted))) throw new InputError("tenant.not_found", `There is no tenant ${wanted}`);
+  if (!(await tenantExists(asSystem(sql), wanted)))
+    throw new InputError("tenant.not_found", `There is no tenant ${wanted}`);
   return wanted;
 }

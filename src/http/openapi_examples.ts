@@ -75,6 +75,10 @@ const REQUESTS: Readonly<Record<string, Example>> = {
   "GET /v1/webhooks/{id}/deliveries": { ...webhook, query: { status: "failed" } },
   "POST /v1/tenants": { body: { name: "Research" } },
   "GET /v1/tenants": { query: { limit: "20" } },
+  "PATCH /v1/tenants/{id}": {
+    params: { id: tenant_id },
+    body: { limits: { open_jobs: 20, queued_items: 1_000_000, upload_bytes_per_day: null } },
+  },
   "POST /v1/tokens": {
     body: { tenant_id, name: "search application", scope: "read", expires_at: "2099-01-01T00:00:00Z" },
   },

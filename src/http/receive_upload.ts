@@ -17,6 +17,7 @@ const PREFIX = "upload-";
 const OVERHEAD_BYTES = 1024 * 1024;
 /** Of one part: its name, file name and type. */
 const HEADER_BYTES_MAX = 8192;
+const MS_MAX = 3_600_000;
 
 export interface UploadLimits {
   /** Folder for the files, created when missing. */
@@ -25,6 +26,8 @@ export interface UploadLimits {
   maxFiles: number;
   /** All files of one request together. */
   maxTotalBytes: number;
+  /** For the whole body, default an hour: an upload holds one of few places. Silence ends it sooner. */
+  maxMs?: number;
   /** Form fields of a request, default 20. */
   maxFields?: number;
   /** Bytes of one field's value, default 8 KiB. */
@@ -160,6 +163,7 @@ class Intake {
 
   async readAll(body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = body.getReader();
+    const lateAt = performance.now() + (this.limits.maxMs ?? MS_MAX);
     let total = 0;
     try {
       for (;;) {
@@ -167,6 +171,7 @@ class Intake {
         if (done) break;
         total += value.byteLength;
         if (total > this.limits.maxTotalBytes + OVERHEAD_BYTES) throw tooLargeTotal(this.limits);
+        if (performance.now() > lateAt) throw new InputError("upload.too_slow", "the upload took too long");
         const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
         // The parser calls back when its files have taken their bytes; until then the client is not read.
         await this.until((taken) => this.parser.write(bytes, () => taken()));

@@ -144,7 +144,9 @@ function routeOf<P extends Fields, Q extends Fields, B extends v.GenericSchema>(
         request,
         correlationId: context.get("correlationId"),
         log,
-        once: keyed ? onceFor({ request, caller, sql: keysOf(deps.sql, caller), log, onReplay }) : (_said, work) => work(),
+        once: keyed
+          ? onceFor({ request, caller, sql: keysOf(deps.sql, caller), log, onReplay })
+          : (_said, work) => work(),
         params: check(params, context.req.param(), "path"),
         query: check(query, instead?.body ? {} : singleValues(context.req.queries()), "query string"),
         body: spec.body ? check(spec.body, instead?.body ?? (await readJson(request)), "body") : undefined,
@@ -172,6 +174,10 @@ async function admit(context: Context<AppEnv>, deps: Deps, access: Access): Prom
     context.get("instead")?.caller ?? (await authenticate(context.req.raw.headers, deps, context.env?.address));
   context.set("tokenId", caller.tokenId);
   context.set("tenantId", caller.tenantId);
+  if (caller.tenantId !== null && caller.limits) {
+    const { requests_per_minute: perMinute } = { ...deps.config.tenantLimits, ...caller.limits };
+    if (perMinute !== null) deps.pace.take(caller.tenantId, perMinute);
+  }
   authorise(caller, access);
   return caller;
 }

@@ -40,7 +40,7 @@ export const syncRoute = jsonRoute({
   summary: "Sync sources; joins a sync that was asked for in the same words and has not begun",
   tag: "Ingest",
   access: "write",
-  errors: ["connection.not_found", "connector.not_configured", "connector.not_syncable", "queue.full"],
+  errors: ["connection.not_found", "connector.not_configured", "connector.not_syncable", "queue.full", "tenant.queue_full", "tenant.too_many_jobs"],
   body: SyncRequest,
   status: 202,
   answer: v.strictObject(JobAccepted),
@@ -72,6 +72,7 @@ export const syncRoute = jsonRoute({
       },
       requestedBy: requestedBy(call.caller),
       correlationId: call.correlationId,
+      limits: deps.config.tenantLimits,
     });
     deps.wake.ring();
     call.log.info({ job_id: jobId, source_types: body.source_types, merged }, "sync job queued");

@@ -14,6 +14,7 @@ import { failpoint } from "../failpoint.ts";
 import { enqueueItems, enqueueJob, type NewItem } from "../queue/enqueue.ts";
 import { sourceIdOf, versionIdOf } from "../store/ids.ts";
 import { rawKey } from "../store/keys.ts";
+import { admitJob, requireUploadRoom } from "../store/tenant_limits.ts";
 import type { AppDeps } from "./app_deps.ts";
 import type { Caller } from "./authenticate.ts";
 import { check } from "./check.ts";
@@ -28,6 +29,8 @@ const SOURCE_TYPE = "FILE_UPLOAD_OBJECT";
 const TOTAL_FACTOR = 4;
 /** Larger files are mapped, not read, to look at them: their format may depend on their end. */
 const READ_WHOLE_MAX = 4 * 1024 * 1024;
+/** So much of a request may be its form around the files. */
+const FORM_BYTES = 65_536;
 /** Objects of a request that are put at once. */
 const PUTS_AT_ONCE = 4;
 
@@ -62,6 +65,10 @@ export const uploadRoute = jsonRoute({
     "objects.rejected",
     "objects.unavailable",
     "queue.full",
+    "tenant.queue_full",
+    "tenant.too_many_jobs",
+    "tenant.upload_quota",
+    "tenant.upload_too_large",
     "upload.bad_name",
     "upload.duplicate_field",
     "upload.duplicate_name",
@@ -74,6 +81,7 @@ export const uploadRoute = jsonRoute({
     "upload.too_large",
     "upload.too_many_fields",
     "upload.too_many_files",
+    "upload.too_slow",
     "upload.truncated",
     "upload.unsupported_type",
   ],
@@ -99,7 +107,11 @@ export const uploadRoute = jsonRoute({
 
 async function takeUpload(call: Call<NoFields, NoFields, v.GenericSchema>): Promise<v.InferInput<typeof Accepted>> {
   const { deps } = call;
-  const { dataDir, upload } = deps.config;
+  const { dataDir, upload, tenantLimits } = deps.config;
+  // Said before the files are sent, where it can be known by then.
+  const announced = Number(call.request.headers.get("content-length") ?? 0) || 0;
+  if (call.caller.tenantId !== null)
+    await requireUploadRoom(deps.sql, call.caller.tenantId, tenantLimits, Math.max(0, announced - FORM_BYTES));
   const received = await receiveUpload(call.request, {
     spoolDir: `${dataDir}/spool`,
     maxFileBytes: upload.maxBytes,
@@ -172,7 +184,9 @@ async function storeAndEnqueue(deps: AppDeps, files: AcceptedFile[], asking: Ask
   await failpoint("after_upload_put");
   const uploadedAt = new Date();
   const items = files.map((file, i) => itemOf(file, uris[i]!, uploadedAt));
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
   return await deps.sql.begin(async (tx) => {
+    await admitJob(tx, asking.tenant, deps.config.tenantLimits, bytes);
     const jobId = await enqueueJob(tx, {
       tenantId: asking.tenant,
       jobType: "upload",

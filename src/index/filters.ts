@@ -24,6 +24,8 @@ export interface Scope {
   filtered: boolean;
   /** Whether the tenant has hidden documents at all. */
   someHidden: boolean;
+  /** Whether single documents are asked for. */
+  namesDocuments: boolean;
 }
 
 /** Whether any filter is given that could leave something out. */
@@ -55,6 +57,7 @@ export function scopeOf(tenantId: string, filters: SearchFilters, someHidden: bo
     conditions: conditions.map((condition) => ` AND ${condition}`).join(""),
     filtered: conditions.length > 0,
     someHidden,
+    namesDocuments: (filters.document_ids?.length ?? 0) > 0,
   };
 }
 

@@ -25,33 +25,72 @@ const FILLING_CANDIDATES = 2_000;
 /** Where rarity is counted among the candidates, all that match are needed. */
 const MAX_COUNTED_CANDIDATES = 20_000;
 
+/** With so many candidates behind a filter, those that have common terms only are not looked for. */
+const ENOUGH = 20;
+
 /**
  * Common table expressions ending in `lexical (chunk_id, score, rank)`, best first.
  */
 export function lexicalTables(plan: QueryPlan, scope: Scope, depth: number, text: SqlText): string {
-  const branches = plan.configs.flatMap((config) => {
-    const ranks = plan.terms.map((term, i) => {
-      const tsquery = term.tsqueries.get(config);
-      const rank = tsquery ? `ts_rank('{1,1,1,1}', f.tsv, ${text.parameter(tsquery, "tsquery")})` : "0::real";
-      return `${rank} AS s${i}`;
-    });
-    return selections(plan, config, scope.filtered).map(
-      ({ tsquery, except, limit }) => `(
-      SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
-      FROM tenant_fts f${documentJoin("f", scope)}
-      WHERE f.tenant_id = ${scope.tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
-        ${except ? `AND NOT f.tsv @@ ${text.parameter(except, "tsquery")}` : ""}
-      LIMIT ${limit})`,
-    );
-  });
-  return `candidates AS MATERIALIZED (${branches.join(" UNION ALL ")}
+  const join = documentJoin("f", scope);
+  const score = `(${plan.terms.map((_, i) => termScore(i)).join(" + ")}) AS score`;
+  const scored = (table: string): string => `SELECT chunk_id, ${score} FROM ${table} CROSS JOIN rarity`;
+  const branches = (select: (config: string) => Selection[], joined: string, also = ""): string =>
+    plan.configs
+      .flatMap((config) => select(config).map((one) => branch(plan, config, one, { scope, joined, also }, text)))
+      .join(" UNION ALL ");
+  // Of a large tenant's candidates only the best are looked up, in order, until enough of them pass. Named documents are
+  // the shorter way to their chunks.
+  const late = join !== "" && plan.wordsPerChunk !== null && !scope.namesDocuments;
+  const first = branches((config) => selections(plan, config, scope.filtered && !late), late ? "" : join);
+  const candidates = `candidates AS MATERIALIZED (${first}
     ), rarity AS MATERIALIZED (${rarity(plan, text)}
-    ), lexical AS (
+    )`;
+  if (!late) return `${candidates}, ${lexicalTable(scored("candidates"), depth)}`;
+  const passed = `passed AS MATERIALIZED (
+      SELECT s.chunk_id, s.score FROM (${scored("candidates")} ORDER BY score DESC, chunk_id) AS s
+      CROSS JOIN LATERAL (SELECT 1 FROM (SELECT ${scope.tenant} AS tenant_id, s.chunk_id) AS f${join} LIMIT 1) AS allowed
+      ORDER BY s.score DESC, s.chunk_id LIMIT ${depth}
+    )`;
+  const chunks = plan.terms.reduce((sum, term) => sum + (term.chunks ?? 0), 0);
+  if (chunks <= CANDIDATES) return `${candidates}, ${passed}, ${lexicalTable("SELECT * FROM passed", depth)}`;
+  // Common terms have only some of their chunks among the candidates.
+  const any = (config: string): Selection[] => [
+    { tsquery: anyOf(termsIn(plan, config), config), limit: FILLING_CANDIDATES },
+  ];
+  const filling = `filling AS MATERIALIZED (${branches(any, join, UNLESS_ENOUGH)}
+    )`;
+  const both = `SELECT * FROM passed UNION ALL ${scored("filling")}`;
+  return `${candidates}, ${passed}, ${filling}, ${lexicalTable(both, depth)}`;
+}
+
+const UNLESS_ENOUGH = `
+        AND (SELECT count(*) FROM passed) < ${ENOUGH} AND f.chunk_id <> ALL (ARRAY(SELECT chunk_id FROM passed))`;
+
+const lexicalTable = (scored: string, depth: number): string => `lexical AS (
       SELECT chunk_id, score, row_number() OVER (ORDER BY score DESC, chunk_id) AS rank
-      FROM (SELECT chunk_id, (${plan.terms.map((_, i) => termScore(i)).join(" + ")}) AS score
-            FROM candidates CROSS JOIN rarity) AS scored
+      FROM (${scored}) AS scored
       ORDER BY score DESC, chunk_id LIMIT ${depth}
     )`;
+
+/** The chunks that one selection selects, with what ranks them. */
+function branch(
+  plan: QueryPlan,
+  config: string,
+  { tsquery, except, limit }: Selection,
+  { scope, joined, also }: { scope: Scope; joined: string; also: string },
+  text: SqlText,
+): string {
+  const ranks = plan.terms.map((term, i) => {
+    const own = term.tsqueries.get(config);
+    return `${own ? `ts_rank('{1,1,1,1}', f.tsv, ${text.parameter(own, "tsquery")})` : "0::real"} AS s${i}`;
+  });
+  return `(
+      SELECT f.chunk_id, f.word_count::float8 AS length, ${ranks.join(", ")}
+      FROM tenant_fts f${joined}
+      WHERE f.tenant_id = ${scope.tenant} AND f.fts_config = ${text.parameter(config, "text")} AND f.tsv @@ ${text.parameter(tsquery, "tsquery")}
+        ${except ? `AND NOT f.tsv @@ ${text.parameter(except, "tsquery")}` : ""}${also}
+      LIMIT ${limit})`;
 }
 
 /** One row: `average`, the average length, and for each term its weight `idf0`, `idf1`, … (columns: arrays are slow). */
@@ -93,11 +132,16 @@ interface Selection {
   limit: number;
 }
 
+const termsIn = (plan: QueryPlan, config: string): QueryTerm[] =>
+  plan.terms.filter((term) => term.tsqueries.has(config));
+
+const anyOf = (terms: QueryTerm[], config: string): string =>
+  terms.map((term) => `(${term.tsqueries.get(config)})`).join(" | ");
+
 /** Which chunks are candidates: rarest terms first until they select enough, then common ones in conjunction. */
 function selections(plan: QueryPlan, config: string, filtered: boolean): Selection[] {
-  const terms = plan.terms.filter((term) => term.tsqueries.has(config));
-  const anyOf = (some: QueryTerm[]): string => some.map((term) => `(${term.tsqueries.get(config)})`).join(" | ");
-  if (plan.wordsPerChunk === null) return [{ tsquery: anyOf(terms), limit: MAX_COUNTED_CANDIDATES }];
+  const terms = termsIn(plan, config);
+  if (plan.wordsPerChunk === null) return [{ tsquery: anyOf(terms, config), limit: MAX_COUNTED_CANDIDATES }];
 
   const byRarity = [...terms].sort((a, b) => (a.chunks ?? 0) - (b.chunks ?? 0));
   const alone: QueryTerm[] = [];
@@ -106,7 +150,7 @@ function selections(plan: QueryPlan, config: string, filtered: boolean): Selecti
     selected += byRarity[0]!.chunks ?? 0;
     alone.push(byRarity.shift()!);
   }
-  const rare: Selection[] = alone.length > 0 ? [{ tsquery: anyOf(alone), limit: MAX_CANDIDATES }] : [];
+  const rare: Selection[] = alone.length > 0 ? [{ tsquery: anyOf(alone, config), limit: MAX_CANDIDATES }] : [];
   if (byRarity.length === 0) return rare;
 
   const together: string[] = [];
@@ -122,7 +166,7 @@ function selections(plan: QueryPlan, config: string, filtered: boolean): Selecti
   // Behind a filter there may be few chunks with all of them: then one is enough.
   if (filtered && terms.length > 1) {
     const taken = chosen.map(({ tsquery }) => `(${tsquery})`).join(" | ");
-    chosen.push({ tsquery: anyOf(terms), limit: FILLING_CANDIDATES, except: taken });
+    chosen.push({ tsquery: anyOf(terms, config), limit: FILLING_CANDIDATES, except: taken });
   }
   return chosen;
 }

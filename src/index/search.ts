@@ -85,11 +85,9 @@ export async function search(
     // A plan for a handful of rows looks each up among all others: with thousands that takes seconds, a hash join does not.
     if (plan.plannerIsBlind && (plan.someHidden || isFiltered(request.filters)))
       await tx`SELECT set_config('enable_nestloop', 'off', true)`;
-    const semantic = vector && {
-      model: embedder.model,
-      vector,
-      indexed: await useIndex(tx, plan, embedder.model, vector, request.filters),
-    };
+    const indexed = vector !== null && (await useIndex(tx, plan, embedder.model, vector, request.filters));
+    const amongWords = plan.chunks > EXACT_CHUNKS && !embedder.semantic && plan.terms.length > 0;
+    const semantic = vector && { model: embedder.model, vector, indexed, amongWords };
     const text = statementOf(plan, semantic, { ...request, topK, semantic: embedder.semantic });
     return text ? tx.unsafe<Hit[]>(text.sql, text.values as never[]) : [];
   }) as Promise<Hit[]>;

@@ -253,7 +253,10 @@ function quarantine(run: ListingRun, standing: Standing[]): NewItem[] {
   run.summary.quarantined += standing.length;
   return standing.map(({ failure, ...one }) => ({
     ...newItem(run.connection, one),
-    failure: { code: failure.code, message: `${failure.message}; unchanged since, so it was not tried again` },
+    failure: {
+      code: failure.code,
+      message: `${failure.message.replace(/\.$/, "")}; unchanged since, so it was not tried again`,
+    },
     quarantined: true,
   }));
 }

@@ -3,6 +3,7 @@
  * it will see whatever the second one wants to have seen.
  */
 import type { Sql, TransactionSql } from "postgres";
+import { admitJob, type TenantLimits } from "../store/tenant_limits.ts";
 import { enqueueJob } from "./enqueue.ts";
 import type { SyncPayload } from "./job.ts";
 
@@ -11,6 +12,8 @@ export interface NewSync {
   payload: SyncPayload;
   requestedBy: string;
   correlationId: string;
+  /** Those of tenants that have none of their own. Without it the tenant's limits are not heeded. */
+  limits?: TenantLimits;
 }
 
 export interface QueuedSync {
@@ -29,7 +32,9 @@ export const enqueueSync = (sql: Sql, sync: NewSync): Promise<QueuedSync> =>
       WHERE tenant_id = ${sync.tenantId} AND job_type = 'sync' AND finished_at IS NULL AND job_status = 'queued'
         AND cancel_requested_at IS NULL AND job_payload_json = ${JSON.stringify(inOrder(sync.payload))}::text::jsonb
       ORDER BY created_at LIMIT 1 FOR UPDATE`;
-    return waiting ? { jobId: waiting.job_id, merged: true } : { jobId: await insertSync(tx, sync), merged: false };
+    if (waiting) return { jobId: waiting.job_id, merged: true };
+    if (sync.limits) await admitJob(tx, sync.tenantId, sync.limits);
+    return { jobId: await insertSync(tx, sync), merged: false };
   });
 
 /** Within a transaction that holds `lockSyncs`, once it is known that a new job is needed. */

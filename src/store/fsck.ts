@@ -3,6 +3,7 @@
  * again. May run beside working processes; it locks nothing while it looks.
  */
 import type { Sql } from "postgres";
+import { PermanentError } from "../errors.ts";
 import { INVARIANTS, type Invariant, type RepairLimits } from "./fsck_invariants.ts";
 import { checkObjects } from "./fsck_objects.ts";
 import type { ObjectStore } from "./objects.ts";
@@ -31,6 +32,12 @@ export interface FsckOptions extends RepairLimits {
   repair: boolean;
   /** Objects are only looked for, not read. */
   fast: boolean;
+}
+
+/** @throws PermanentError `schema.not_owner` if row-level security would hide rows from this login: it would find nothing wrong */
+export async function assertSeesAll(sql: Sql): Promise<void> {
+  const [row] = await sql<{ bound: boolean }[]>`SELECT row_security_active('ingest_jobs') AS bound`;
+  if (row?.bound) throw new PermanentError("schema.not_owner", "this login does not see the rows of all tenants");
 }
 
 /** Findings as they come, one for each invariant, in the order of the list. */

@@ -47,8 +47,11 @@ export async function diffAgainstSyncState(
         AND (s.error_code <> ALL (${DOUBTFUL}::text[]) OR s.failed_times >= ${DOUBTFUL_TIMES}) AS quarantined
     FROM unnest(${candidates.map(({ source }) => source.externalRef)}::text[], ${candidates.map(({ source }) => source.fingerprint)}::text[])
       WITH ORDINALITY AS n (external_ref, fingerprint, position)
-    LEFT JOIN source_sync_state s
-      ON s.tenant_id = ${scope.tenantId} AND s.source_type = ${scope.sourceType} AND s.external_ref = n.external_ref
+    -- LIMIT: one by one, by key; the planner would rather read the whole table for each page.
+    LEFT JOIN LATERAL (
+      SELECT * FROM source_sync_state
+      WHERE tenant_id = ${scope.tenantId} AND source_type = ${scope.sourceType} AND external_ref = n.external_ref LIMIT 1
+    ) s ON true
     WHERE s.external_ref IS NULL OR s.fingerprint <> n.fingerprint OR s.last_status = 'failed'
       -- It says nothing of the bytes: what was moved away during a sync may come back with its old change mark.
       OR s.last_status = 'skipped' AND s.error_code = 'connector.gone'

@@ -1,20 +1,28 @@
 /** Tenants: the owners of everything else. Names are unique whatever their case. */
 import type { Sql } from "postgres";
 import { InputError } from "../errors.ts";
+import type { OwnLimits } from "./tenant_limits.ts";
 
 export interface Tenant {
   tenantId: string;
   name: string;
   createdAt: Date;
+  limits: OwnLimits;
 }
 
 interface Row {
   tenant_id: string;
   name: string;
   created_at: Date;
+  limits: OwnLimits;
 }
 
-const fromRow = (row: Row): Tenant => ({ tenantId: row.tenant_id, name: row.name, createdAt: row.created_at });
+const fromRow = (row: Row): Tenant => ({
+  tenantId: row.tenant_id,
+  name: row.name,
+  createdAt: row.created_at,
+  limits: row.limits,
+});
 
 /** Throws InputError `tenant.duplicate_name`. */
 export async function createTenant(sql: Sql, name: string): Promise<Tenant> {

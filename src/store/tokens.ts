@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Sql } from "postgres";
 import { InputError } from "../errors.ts";
+import type { OwnLimits } from "./tenant_limits.ts";
 
 export const TOKEN_SCOPES = ["admin", "write", "read"] as const;
 export type TokenScope = (typeof TOKEN_SCOPES)[number];
@@ -69,16 +70,18 @@ export async function createToken(
   return { ...fromRow(row), token };
 }
 
-/** Whatever its state; null when it is not known. Notes the use, at most once a minute. */
-export async function lookUpToken(sql: Sql, token: string): Promise<Token | null> {
-  const [row] = await sql<Row[]>`SELECT ${columns(sql)} FROM api_tokens WHERE token_sha256 = ${hashOf(token)}`;
+/** Whatever its state, with the limits of its tenant; null when it is not known. Notes the use, at most once a minute. */
+export async function lookUpToken(sql: Sql, token: string): Promise<(Token & { limits: OwnLimits }) | null> {
+  const [row] = await sql<(Row & { limits: OwnLimits | null })[]>`
+    SELECT ${columns(sql)}, (SELECT limits FROM tenants t WHERE t.tenant_id = api_tokens.tenant_id) AS limits
+    FROM api_tokens WHERE token_sha256 = ${hashOf(token)}`;
   if (!row) return null;
   const minuteAgo = Date.now() - 60_000;
   if (row.state === "valid" && (row.last_used_at === null || row.last_used_at.getTime() < minuteAgo))
     await sql`
       UPDATE api_tokens SET last_used_at = now()
       WHERE token_id = ${row.token_id} AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`;
-  return fromRow(row);
+  return { ...fromRow(row), limits: row.limits ?? {} };
 }
 
 /** A token that may be used now; null when it is unknown, expired or revoked. */

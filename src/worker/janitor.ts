@@ -45,9 +45,7 @@ export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promis
     every(QUEUE_MS, () => deliverWebhooks(context, stopping.signal), "webhooks"),
     every(OUTDATED_MS, () => forgetOutdated(context), "outdated"),
     embedPending(context, stopping.signal),
-    ...(deletesAnything(context.config.retention)
-      ? [every(RETENTION_MS, () => applyRetention(context), "retention")]
-      : []),
+    every(RETENTION_MS, () => applyRetention(context), "retention"),
   ];
   return {
     async stop() {
@@ -82,7 +80,7 @@ async function tidyIndex(context: IngestContext): Promise<void> {
 }
 
 async function applyRetention({ sql, objects, config, log }: IngestContext): Promise<void> {
-  if (!(await takeDailyTurn(sql))) return;
+  if (!deletesAnything(config.retention) || !(await takeDailyTurn(sql))) return;
   const options = { dryRun: false, orphans: false, embedded: config.database.url === null };
   const report = await collectGarbage(sql, objects, config.retention, options);
   log.info({ event: "gc", ...report }, "retention applied");

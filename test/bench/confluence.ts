@@ -1,7 +1,7 @@
 /**
  * Times the executable on a stand-in Confluence, on real services (TEST_DATABASE_URL, TEST_S3_*) or embedded: how much of
  * the configured rate a first sync uses, what it costs, and how far memory grows. The stand-in answers in this process.
- * Usage: bun test/bench/confluence.ts --pages 2000 --latency 50 --perSecond 100 [--deployment datacenter] [--embedded]
+ * Usage: bun test/bench/confluence.ts --pages 2000 --latency 50 --perSecond 100 [--deployment datacenter] [--embedded] [--localObjects]
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -21,6 +21,8 @@ const { values } = parseArgs({
     perSecond: text("100"),
     seed: text("7"),
     embedded: { type: "boolean", default: false },
+    /** Objects as files, so that an object store on the same machine does not take its share. */
+    localObjects: { type: "boolean", default: false },
   },
 });
 const deployment = values.deployment === "datacenter" ? "datacenter" : "cloud";
@@ -44,6 +46,8 @@ function steadyRate(times: number[]): number {
 const site = generateSite({ deployment, spaces: 8, pages, attachments, comments, seed: Number(values.seed) });
 const wiki = startStandIn({ deployment, site, latencyMs });
 const services = values.embedded ? null : await realServices();
+if (services && values.localObjects)
+  for (const name of Object.keys(services.env)) if (/^S3_/.test(name)) delete services.env[name];
 const product = await startProduct(services);
 try {
   const base = { kind: "confluence", base_url: wiki.url, email: READER.email, requests_per_second: perSecond };

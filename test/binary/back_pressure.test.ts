@@ -54,7 +54,7 @@ test("an embeddings endpoint that limits the rate slows the intake, is left alon
     EMBEDDINGS_BATCH_SIZE: "64",
   });
   try {
-    const files = 300;
+    const files = 150;
     for (let i = 0; i < files; i++) folder.write(`${i}.md`, `# ${i}\n\n${paragraph(i)}\n`);
     const { result: job, grownMb } = await growthDuring(folder.service, folder.sync());
     expect(job).toMatchObject({ job_status: "done", items_ingested: files, vectors_pending: 0 });
@@ -62,6 +62,8 @@ test("an embeddings endpoint that limits the rate slows the intake, is left alon
     // A thread asks from two batches at once and the background from one; those under way when the pause begins meet it.
     expect(mostRunning).toBeLessThanOrEqual(3);
     expect(askedWhileBusy).toBeLessThanOrEqual(3 * Math.ceil(asked / 3));
+    // Waited out, so no document went on without its vectors.
+    expect(folder.service.log.filter(({ code }) => String(code).startsWith("embeddings."))).toEqual([]);
     expect(grownMb).toBeLessThan(300);
   } finally {
     await folder.service.stop();

@@ -29,7 +29,7 @@ test("a broken document is counted and listed at each sync, and costs nothing un
   expect(second).toMatchObject({ descriptors_listed: 2, items_skipped_incremental: 1 });
   expect(second["result_json"]).toMatchObject({ connections: [{ quarantined: 1 }] });
   const [item] = await folder.items(second["job_id"]);
-  expect(item).toMatchObject({ status: "failed", error_code: "convert.malformed", attempt: 0 });
+  expect(item).toMatchObject({ item_status: "failed", error_code: "convert.malformed", attempt: 0 });
   expect(item!.error_message).toContain("not tried again");
 
   expect(await folder.sync({ force_reindex: true })).toMatchObject({ items_fetched: 2, items_failed: 1 });
@@ -43,7 +43,8 @@ test("an item that hangs ends at its deadline, is tried again, and its neighbour
   const folder = await open({ SLUICE_FAILPOINTS: "after_fetch=hang@1", ITEM_DEADLINE_SECONDS: "2" });
   for (let i = 0; i < 8; i++) folder.write(`${i}.md`, `# ${i}`);
   const jobId = await folder.begin();
-  while ((await folder.items(jobId)).filter(({ status }) => status === "ingested").length < 7) await Bun.sleep(20);
+  while ((await folder.items(jobId)).filter(({ item_status }) => item_status === "ingested").length < 7)
+    await Bun.sleep(20);
   expect(logged("queue.deadline").length).toBe(0);
   const job = await folder.api.finished(jobId);
   expect(job).toMatchObject({ job_status: "done", items_ingested: 8 });
@@ -65,7 +66,7 @@ test("a thread whose event loop stands still is ended and replaced, and its work
   const jobId = await folder.begin();
   const job = await folder.api.finished(jobId);
   expect(job).toMatchObject({ job_status: "done", items_ingested: 1 });
-  expect(await folder.items(jobId)).toMatchObject([{ status: "ingested", attempt: 2 }]);
+  expect(await folder.items(jobId)).toMatchObject([{ item_status: "ingested", attempt: 2 }]);
   expect(served!.service.log.filter((line) => String(line["why"]).startsWith("silent for more than")).length).toBe(1);
   expect((await fetch(`${folder.service.url}/healthz`)).status).toBe(200);
 }, 60_000);
@@ -74,7 +75,8 @@ test("SIGTERM hands back what does not finish within its budget, and no attempt 
   const first = await open({ SLUICE_FAILPOINTS: "after_fetch=hang", SHUTDOWN_SECONDS: "2" });
   for (let i = 0; i < 4; i++) first.write(`${i}.md`, `# ${i}`);
   const jobId = await first.begin();
-  while ((await first.items(jobId)).filter(({ status }) => status === "running").length < 4) await Bun.sleep(20);
+  while ((await first.items(jobId)).filter(({ item_status }) => item_status === "running").length < 4)
+    await Bun.sleep(20);
   const startedAt = performance.now();
   expect(await first.service.stop()).toBe(0);
   const ms = performance.now() - startedAt;

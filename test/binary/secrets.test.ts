@@ -121,7 +121,10 @@ test("a run through every failure says no secret in logs, answers and rows", asy
   await call("GET", `/v1/jobs/${sync.json["job_id"]}/items`);
   await call("GET", "/metrics");
 
-  const all = { ...HIDDEN, token: kept.token, webhook: String(hook.json["secret"]) };
+  const basic = (user: string, secret: string) => Buffer.from(`${user}:${secret}`).toString("base64");
+  const wiki = basic("bot@acme.example", SECRETS.CONFLUENCE_API_TOKEN);
+  const own = basic("a@b.example", SECRETS.connection);
+  const all = { ...HIDDEN, wiki, own, token: kept.token, webhook: String(hook.json["secret"]) };
   const logs = service.log.map((line) => JSON.stringify(line)).join("\n");
   expect(logs.length).toBeGreaterThan(1000);
   expectNothingIn(logs, all);

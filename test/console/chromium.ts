@@ -1,7 +1,7 @@
 /** A headless Chromium, where this machine has one: CHROMIUM_PATH, else `chromium` in the PATH. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import axe from "axe-core";
+import axe, { type AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 const path = process.env["CHROMIUM_PATH"] ?? Bun.which("chromium") ?? Bun.which("chromium-browser");
@@ -28,11 +28,8 @@ export const shoot = (page: Page, name: string): Promise<unknown> =>
 /** What axe-core finds that keeps somebody from using the page, as `rule: element`. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-    return (await axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.map((n) => n.html) }));
-  });
+  const { violations } = (await page.evaluate("axe.run()")) as Pick<AxeResults, "violations">;
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, at }) => at.map((html) => `${id}: ${html.slice(0, 200)}`));
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }

@@ -75,6 +75,7 @@ const acts = () => [
   `/jobs/${own.job}/retry`,
   `/connections/${own.connection}/test`,
   `/connections/${own.connection}/delete`,
+  `/connections/${own.connection}/schedule`,
 ];
 
 describe("tenants", () => {
@@ -237,6 +238,22 @@ test("a connection is added by its form, and what is wrong with it is said", asy
   expect((await me.send("/connections", form)).status).toBe(409);
   expect((await me.send(`${added.location}/delete`, {})).location).toBe("/connections");
   expect((await me.look(added.location!)).status).toBe(404);
+});
+
+test("a schedule is set by interval, by cron, and taken away; what is no cron is refused in words", async () => {
+  const path = `/connections/${own.connection}`;
+  const set = (every: string, cron = "") => me.send(`${path}/schedule`, { every, cron, timezone: "Europe/Berlin" });
+  expect((await set("30")).location).toBe(path);
+  expect((await me.look(path)).html).toContain("<dd>every 30 min</dd>");
+  expect((await me.look("/settings")).html).toContain("every 30 min");
+  await set("30", "0 3 * * 1-5");
+  expect((await me.look("/connections")).html).toContain("0 3 * * 1-5 (Europe/Berlin)");
+  const refused = await set("", "every monday");
+  expect(refused.status).toBe(400);
+  expect(refused.html).toContain("must have five fields");
+  await set("");
+  await set("");
+  expect((await me.look(path)).html).toContain("synced on demand only");
 });
 
 test("an uploaded file becomes a job", async () => {

@@ -218,3 +218,25 @@ describe("large results", () => {
     expect(rows).toBe(10_000);
   });
 });
+
+test("clients act as roles of their own, though their session is one", async () => {
+  await sql.unsafe(
+    "CREATE ROLE one NOLOGIN; CREATE ROLE two NOLOGIN; CREATE TABLE of_one (n integer); GRANT SELECT ON of_one TO one",
+  );
+  const as = (role: string) => RawClient.open(`user\0postgres\0database\0postgres\0role\0${role}\0\0`);
+  const [one, two, lost] = [await as("one"), await as("two"), await as("nobody_of_that_name")];
+  const ask = async (client: RawClient, text: string): Promise<string> => {
+    client.send(["Q", `${text}\0`]);
+    await client.until(() => client.closed || client.replies.includes("Z\0\0\0\x05I"));
+    return client.replies;
+  };
+  for (let round = 0; round < 3; round++) {
+    expect(await ask(one, "SELECT current_user")).toContain("one");
+    expect(await ask(two, "SELECT n FROM of_one")).toContain("permission denied");
+    expect(await ask(one, "SELECT n FROM of_one")).toContain("SELECT 0");
+    expect((await sql`SELECT current_user AS role`)[0]!.role).toBe("postgres");
+  }
+  expect(await ask(lost, "SELECT n FROM of_one")).toContain("cannot be used");
+  expect(lost.closed).toBe(true);
+  for (const client of [one, two]) client.socket.destroy();
+});

@@ -36,7 +36,11 @@ async function runPage(blocks: Block[], withServices: boolean): Promise<void> {
     ({ at, text }) => `echo "### ${at}" >&2\n${text.replaceAll("localhost:8100", `localhost:${port}`)}`,
   );
   // Whatever a block starts in the background ends with the page.
-  const script = ["set -euo pipefail", `trap 'pids=$(jobs -p); [ -z "$pids" ] || kill $pids; wait' EXIT`, ...steps].join("\n");
+  const script = [
+    "set -euo pipefail",
+    `trap 'pids=$(jobs -p); [ -z "$pids" ] || kill $pids; wait' EXIT`,
+    ...steps,
+  ].join("\n");
   const shell = Bun.spawn(["bash", "-c", script], {
     cwd: folder,
     env: {

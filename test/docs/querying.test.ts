@@ -46,8 +46,10 @@ beforeAll(async () => {
   const [linking] = await sql`SELECT from_document_id FROM cross_links LIMIT 1`;
   const [chunk] = await sql`SELECT chunk_id FROM chunks LIMIT 1`;
   const vector = JSON.stringify(await vectorOf(QUESTION));
+  // As an application would: with a role that row-level security binds.
+  if (services) await sql`SET ROLE sluice_runtime`;
   parameters = {
-    ...{ "tenant name": "Default", "tenant id": tenant!["tenant_id"], "embedding model": MODEL, words: QUESTION },
+    ...{ "tenant id": tenant!["tenant_id"], "embedding model": MODEL, words: QUESTION },
     ...{ "question vector": vector, "question vector as halfvec": vector, "chunk id": chunk!["chunk_id"] },
     ...{ "document id": linking!["from_document_id"], "chunk ids": [chunk!["chunk_id"]], "point in time": new Date(0) },
   };

@@ -27,6 +27,7 @@ export class Member {
   readonly defects: string[] = [];
   /** Warnings and worse, by message; to understand a failure. */
   readonly warnings = new Map<string, number>();
+  asked = false;
   /** Worker threads that its watchdog has replaced. */
   replaced = 0;
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
@@ -59,6 +60,7 @@ export class Member {
 
   /** Asks it to end; how it ended, or null when it had to be killed. */
   async stop(): Promise<Ending | null> {
+    this.asked = true;
     this.child.kill("SIGTERM");
     const ending = await Promise.race([this.exited, Bun.sleep(STOP_MS).then(() => null)]);
     if (ending === null) this.kill();
@@ -175,7 +177,7 @@ export class Fleet {
 
   private note(slot: number, member: Member, { code, signal }: Ending): void {
     for (const defect of member.defects) this.failures.push(`process ${slot} logged a defect: ${defect.slice(0, 600)}`);
-    if (!this.stopping && signal !== "SIGKILL")
+    if (!member.asked && signal !== "SIGKILL")
       this.failures.push(`process ${slot} ended by itself: code ${code}, signal ${signal}`);
   }
 }

@@ -74,6 +74,42 @@ export class Load {
     return answer;
   }
 
+  /** Makes the folder a connection. */
+  async connect(): Promise<void> {
+    const { root, token, tenantId, urls } = this.options;
+    const answer = await fetch(`${urls()[0]}/v1/connections`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        tenant_id: tenantId,
+        source_type: "FILE_CATALOG_OBJECT",
+        name: "tree",
+        config: { kind: "directory", root },
+      }),
+    });
+    if (answer.status !== 201) throw new Error(`the connection was refused: ${await answer.text()}`);
+  }
+
+  /**
+   * `found`: SHA-256 of the bytes of each document by its external reference. Each file and each acknowledged upload must
+   * have one, of exactly the bytes that were there last.
+   */
+  compare(found: Map<string, string>): string[] {
+    const failures: string[] = [];
+    const left = new Map(found);
+    const expect = (ref: string, checksum: string, what: string): void => {
+      const is = left.get(ref);
+      if (is === undefined) failures.push(`${what} is lost: ${ref}`);
+      else if (is !== checksum) failures.push(`${what} is not what it was last: ${ref}`);
+      left.delete(ref);
+    };
+    for (const [path, bytes] of this.files) expect(`file://${this.options.root}/${path}`, sha256(bytes), "a file");
+    for (const [name, upload] of this.uploads) expect(`upload://${name}`, upload.sha256, "an acknowledged upload");
+    for (const ref of left.keys())
+      if (!this.sent.has(ref.replace("upload://", ""))) failures.push(`a document of nothing that is there: ${ref}`);
+    return failures.length > 8 ? [...failures.slice(0, 8), `… and ${failures.length - 8} more of that kind`] : failures;
+  }
+
   /** Changes a good part of the folder, adds some files and deletes some. */
   private edit(): void {
     const { random } = this.options;

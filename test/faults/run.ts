@@ -7,6 +7,9 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { halfOpen, loseS3 } from "./broken_network.ts";
+import { moveDatabaseClock, moveProcessClocks } from "./clocks.ts";
+import { fillDisk, killEmbedded } from "./embedded.ts";
+import { starveChildren } from "./hungry_child.ts";
 import { killAtFailpoints, killAtRandom } from "./kills.ts";
 import { killPostgres } from "./postgres_killed.ts";
 import { Random } from "./random.ts";
@@ -22,9 +25,14 @@ const SCENARIOS: Record<string, (suite: SuiteContext) => Promise<Outcome>> = {
   "kill-at-random": (suite) => killAtRandom(suite, 24),
   "postgres-killed": (suite) => killPostgres(suite, 15),
   "s3-lost": (suite) => loseS3(suite, 15),
-  "half-open": (suite) => halfOpen(suite),
+  "half-open": halfOpen,
   "blocked-thread": (suite) => blockForEver(suite, 1),
   "late-thread": (suite) => wakeTooLate(suite, 3),
+  "hungry-child": (suite) => starveChildren(suite, 2),
+  "database-clock": moveDatabaseClock,
+  "process-clocks": (suite) => moveProcessClocks(suite, 6),
+  "embedded-killed": (suite) => killEmbedded(suite, 8),
+  "full-disk": fillDisk,
 };
 
 const { TEST_DATABASE_URL: databaseUrl, TEST_S3_ENDPOINT: s3Endpoint } = process.env;

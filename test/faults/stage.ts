@@ -85,13 +85,7 @@ export async function openStage(suite: SuiteContext, options: StageOptions): Pro
     await services.close();
     rmSync(folder, { recursive: true, force: true });
   };
-  async function command<T>(args: string[]): Promise<{ json: T; code: number | null }> {
-    const child = Bun.spawn([suite.binary, ...args, "--json"], { cwd: folder, env, stdout: "pipe", stderr: "pipe" });
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-    await child.exited;
-    if (!stdout.startsWith("{")) throw new Error(`sluice ${args.join(" ")} printed no JSON: ${stdout} ${stderr}`);
-    return { json: JSON.parse(stdout) as T, code: child.exitCode };
-  }
+  const command = <T>(args: string[]) => commandJson<T>(suite.binary, folder, env, args);
 
   try {
     const members = Array.from({ length: options.processes }, (__, slot) => fleet.launch(slot));
@@ -99,7 +93,6 @@ export async function openStage(suite: SuiteContext, options: StageOptions): Pro
     const { tenant_id: tenantId } = (await command<{ tenant_id: string }>(["tenant", "create", "acme"])).json;
     const made = await command<{ token: string }>(["token", "create", "--tenant", tenantId, "--name", "faults"]);
     const { token } = made.json;
-    await connect(fleet.urls()[0]!, token, tenantId, root);
     await startAudit(sql);
     const load = new Load({
       root,
@@ -112,6 +105,7 @@ export async function openStage(suite: SuiteContext, options: StageOptions): Pro
       syncMs: options.syncMs ?? 1500,
       uploadMs: options.uploadMs ?? 400,
     });
+    await load.connect();
     return { suite, env, sql, fleet, load, root, folder, tenantId, token, command, close };
   } catch (error) {
     await close();
@@ -119,16 +113,16 @@ export async function openStage(suite: SuiteContext, options: StageOptions): Pro
   }
 }
 
-async function connect(url: string, token: string, tenantId: string, root: string): Promise<void> {
-  const answer = await fetch(`${url}/v1/connections`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify({
-      tenant_id: tenantId,
-      source_type: "FILE_CATALOG_OBJECT",
-      name: "tree",
-      config: { kind: "directory", root },
-    }),
-  });
-  if (answer.status !== 201) throw new Error(`the connection was refused: ${await answer.text()}`);
+/** Runs a command of the binary and gives its JSON. */
+export async function commandJson<T>(
+  binary: string,
+  cwd: string,
+  env: Record<string, string>,
+  args: string[],
+): Promise<{ json: T; code: number | null }> {
+  const child = Bun.spawn([binary, ...args, "--json"], { cwd, env, stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  await child.exited;
+  if (!stdout.startsWith("{")) throw new Error(`sluice ${args.join(" ")} printed no JSON: ${stdout} ${stderr}`);
+  return { json: JSON.parse(stdout) as T, code: child.exitCode };
 }

@@ -1,8 +1,7 @@
 /** Whether a scenario held: nothing acknowledged is lost, every source is what it was last, nobody did anything twice. */
 import type { Sql } from "postgres";
 import { judgeAudit } from "./audit.ts";
-import { sha256 } from "./load.ts";
-import type { Stage } from "./stage.ts";
+import { commandJson, type Stage, type SuiteContext } from "./stage.ts";
 
 /** Until all work that was acknowledged has come to its end, once the faults are over. */
 const SETTLE_MS = 120_000;
@@ -37,14 +36,20 @@ export async function judge(stage: Stage): Promise<string[]> {
   return [...new Set(failures)];
 }
 
+export const invariants = ({ suite, folder, env }: Stage, options: string[]): Promise<string[]> =>
+  fsckFailures(suite, folder, env, options);
+
 /** `sluice fsck`, whose findings are failures. */
-export async function invariants(stage: Stage, options: string[]): Promise<string[]> {
-  const { report } = stage.suite;
-  const { json, code } = await stage.command<FsckReport>(["fsck", ...options]);
+export async function fsckFailures(
+  { report, binary }: SuiteContext,
+  folder: string,
+  env: Record<string, string>,
+  options: string[],
+): Promise<string[]> {
+  const { json, code } = await commandJson<FsckReport>(binary, folder, env, ["fsck", ...options]);
   report.invariants += json.checks.length;
-  report.objects += options.includes("--fast")
-    ? 0
-    : (json.checks.find((check) => check.name === "objects_exist")?.checked ?? 0);
+  if (!options.includes("--fast"))
+    report.objects += json.checks.find((check) => check.name === "objects_exist")?.checked ?? 0;
   const broken = json.checks.filter((check) => check.broken > 0);
   if ((code === 0) !== (broken.length === 0)) broken.push({ name: `exit code ${code}`, broken: 0, examples: [] });
   return broken.map(
@@ -90,21 +95,9 @@ async function whyItemsFailed(sql: Sql, jobId: string): Promise<string> {
 }
 
 /** Each file and each acknowledged upload has one document, of exactly the bytes that were there last. */
-async function documents({ sql, load, root }: Stage): Promise<string[]> {
+async function documents({ sql, load }: Stage): Promise<string[]> {
   const rows = await sql<{ external_ref: string; checksum: string }[]>`
     SELECT d.external_ref, v.checksum FROM documents d JOIN source_versions v USING (tenant_id, source_version_id) WHERE NOT d.hidden`;
   const found = new Map(rows.map((row) => [row.external_ref, row.checksum]));
-  const failures: string[] = [];
-  if (found.size !== rows.length) failures.push("a source has two documents");
-  const expect = (ref: string, checksum: string, what: string): void => {
-    const is = found.get(ref);
-    if (is === undefined) failures.push(`${what} is lost: ${ref}`);
-    else if (is !== checksum) failures.push(`${what} is not what it was last: ${ref}`);
-    found.delete(ref);
-  };
-  for (const [path, bytes] of load.files) expect(`file://${root}/${path}`, sha256(bytes), "a file");
-  for (const [name, upload] of load.uploads) expect(`upload://${name}`, upload.sha256, "an acknowledged upload");
-  for (const ref of found.keys())
-    if (!load.sent.has(ref.replace("upload://", ""))) failures.push(`a document of nothing that is there: ${ref}`);
-  return failures.length > 8 ? [...failures.slice(0, 8), `… and ${failures.length - 8} more of that kind`] : failures;
+  return [...(found.size === rows.length ? [] : ["a source has two documents"]), ...load.compare(found)];
 }

@@ -27,7 +27,7 @@ function corpus(): Document[] {
       .map((entry) => join(entry.parentPath, entry.name)),
   );
   if (files.length === 0) throw new Error(`no documents in ${HOSTILE_CORPUS}`);
-  return files.sort().map((path, i) => ({ name: `${i}-${basename(path)}`, bytes: readFileSync(path) }));
+  return files.sort().map((path, i) => ({ name: `${i}-${basename(path)}`, bytes: new Uint8Array(readFileSync(path)) }));
 }
 
 const whole = corpus();

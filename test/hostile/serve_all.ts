@@ -9,12 +9,14 @@ const NEIGHBOURS = 40;
 /** Of the service itself; its children have a cap of their own. Its embedded database alone takes about 300 MB. */
 const RSS_MAX_MB = 1500;
 const HEALTH_MS_MAX = 2000;
+/** What the place of a file in the queue may cost it for each file before it. */
+const TURN_MS = 10;
 /** One file in so many is sent by itself as well. */
 const UPLOAD_EVERY = 4;
 
 interface Item {
   external_ref: string;
-  status: string;
+  item_status: string;
   error_code: string | null;
   finished_at: string;
 }
@@ -91,15 +93,15 @@ async function syncs(api: Api, tenantId: string, root: string, cases: number): P
   };
   const first = await sync();
   const items = await itemsOf(api, first["job_id"]);
-  for (const { external_ref, status, error_code } of items)
-    if (status === "failed" && !/^(?:convert|connector)\./.test(error_code ?? ""))
-      failures.push(`${external_ref}: ${status} ${error_code}`);
+  for (const { external_ref, item_status, error_code } of items)
+    if (item_status === "failed" && !/^(?:convert|connector)\./.test(error_code ?? ""))
+      failures.push(`${external_ref}: ${item_status} ${error_code}`);
   const startedAt = Date.parse(String(first["started_at"] ?? first["created_at"]));
   const neighbours = items.filter(({ external_ref }) => external_ref.endsWith("-neighbour.md"));
-  if (neighbours.some(({ status }) => status !== "ingested") || neighbours.length !== NEIGHBOURS)
+  if (neighbours.some(({ item_status }) => item_status !== "ingested") || neighbours.length !== NEIGHBOURS)
     failures.push("not every neighbour was ingested");
   const slowest = Math.max(...neighbours.map(({ finished_at }) => Date.parse(finished_at))) - startedAt;
-  if (slowest > DEADLINE_MS) failures.push(`a neighbour waited ${slowest} ms`);
+  if (slowest > DEADLINE_MS + cases * TURN_MS) failures.push(`a neighbour waited ${slowest} ms`);
   const seconds = (Date.parse(String(first["finished_at"])) - startedAt) / 1000;
   const second = await sync();
   const tried = Number(second["items_fetched"]);
@@ -109,8 +111,9 @@ async function syncs(api: Api, tenantId: string, root: string, cases: number): P
       `again: ${second["items_failed"]} failed, of which ${tried} were tried`,
   );
   const doubtful = items.filter(({ error_code }) => /deadline|memory|crashed|^connector/.test(error_code ?? "")).length;
-  if (second["items_failed"] !== first["items_failed"])
-    failures.push("the second sync has other failures than the first");
+  // What failed in doubt may come through the second time; a verdict stands.
+  const missing = Number(first["items_failed"]) - Number(second["items_failed"]);
+  if (missing < 0 || missing > doubtful) failures.push(`the second sync has ${missing} failures less than the first`);
   if (tried > doubtful) failures.push(`${tried} items were fetched again, though only ${doubtful} were in doubt`);
   return failures;
 }

@@ -128,6 +128,21 @@ describe("a refused upload leaves nothing behind and says why", () => {
     expect((await receive([fits])).files.length).toBe(1);
   });
 
+  test("a body that trickles for longer than it may", async () => {
+    const body = bodyOf([{ filename: "a.md", content: "x".repeat(100) }]);
+    let at = 0;
+    const trickle = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (at >= body.length) return controller.close();
+        await Bun.sleep(2);
+        controller.enqueue(body.slice(at, ++at));
+      },
+    });
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    const request = new Request("http://localhost/", { method: "POST", body: trickle, headers });
+    expect(await refusal(receiveUpload(request, { ...limits, maxMs: 50 }))).toBe("upload.too_slow");
+  });
+
   test("too much beside the files", async () => {
     const preamble = "x".repeat(1_300_000);
     const body = new Uint8Array(Buffer.concat([Buffer.from(preamble), bodyOf([good])]));

@@ -56,7 +56,7 @@ async function nearest(tenantId: string, query: string, indexed: boolean): Promi
     }
     const text = new SqlText();
     const table = semanticTable(
-      { model: MODEL, vector: hashText(query), indexed },
+      { model: MODEL, vector: hashText(query), indexed, amongWords: false },
       scopeOf(tenantId, {}, false, text),
       10,
       text,

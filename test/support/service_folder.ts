@@ -5,7 +5,7 @@ import { client, type Service, scratch, serve } from "./binary.ts";
 
 export interface ItemRow {
   external_ref: string;
-  status: string;
+  item_status: string;
   attempt: number;
   error_code: string | null;
   error_message: string | null;

@@ -7,6 +7,7 @@ import { messageOf, PermanentError, SluiceError, SnoozeError, TransientError } f
 import type { AddressGuard } from "../address_guard.ts";
 import { type Answer, judge, restAfterSuccess, type Verdict } from "./answers.ts";
 import type { Deployment } from "./config.ts";
+import { withoutCredentials } from "./credentials_in_text.ts";
 import { type Pace, sleep } from "./rate_limit.ts";
 import { readBounded } from "./read_bounded.ts";
 
@@ -181,7 +182,8 @@ export class ConfluenceHttp {
       // API calls stay where they are: a redirect of theirs leads to a login page.
       const follow = target !== null && (how.credentialsLeave || isSamePlace(target, url));
       if (!follow) {
-        const { value, text } = await read(response);
+        const { value, text: said } = await read(response);
+        const text = response.ok ? said : withoutCredentials(said, this.settings.authorization);
         return { answer: { status: response.status, headers: response.headers, text }, value };
       }
       await response.body?.cancel();

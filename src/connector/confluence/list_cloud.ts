@@ -5,8 +5,10 @@
  * that a page whose ancestors come later in the list is held back until they have come.
  */
 import type { ConfluenceSettings } from "./config.ts";
-import type { Ancestor, ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
+import type { ListedAttachment, ListedPage, ListedSpace } from "./content.ts";
 import { arrayAt, idOf, instantOf, type Json, numberOf, objectAt, textOf } from "./json.ts";
+import { groupsOf } from "./list_spaces.ts";
+import { ListedTree } from "./listed_tree.ts";
 import {
   type Holders,
   holderFault,
@@ -16,29 +18,22 @@ import {
   type PageBatch,
   spaceFailure,
 } from "./lister.ts";
-import { cursorPages, type Reader } from "./paging.ts";
-import { type Site, v2, webUrl } from "./site.ts";
+import { cursorPages, listingOptions, type Reader, rowsOf } from "./paging.ts";
+import { type Site, v2, webUrl, withQuery } from "./site.ts";
 
 const LIMIT = 250;
 /** Spaces named in one request, where all of a site are wanted. */
 const SPACES_MAX = 100;
 /** Up to so many spaces are listed one by one, so that the fault of one is known as its own. */
 const SINGLE_SPACES_MAX = 20;
-const TREE_DEPTH_MAX = 50;
-
-/** A page that was seen in the list. */
-interface TreeNode {
-  title: string;
-  parentId: string | null;
-  /** `page`, or what no list of pages gives: `folder`, `whiteboard`, `database`, `embed`. */
-  parentType: string;
-}
+/** Pages that are asked for at once. */
+const IDS_MAX = 100;
 
 type ContentType = ListedPage["type"];
 const PATHS: Record<ContentType, string> = { page: "/pages", blogpost: "/blogposts" };
 
 export class CloudLister implements Lister {
-  private readonly tree = new Map<string, TreeNode>();
+  private readonly tree = new ListedTree();
 
   constructor(
     private readonly reader: Reader,
@@ -73,15 +68,15 @@ export class CloudLister implements Lister {
     try {
       for await (const rows of cursorPages(this.reader, { url, query, limit: LIMIT, what })) {
         const batch = this.batch(rows, type, (row) => byId.get(idOf(row.spaceId) ?? "") ?? (single ? only : undefined));
-        const [ready, early] = this.placed(batch.pages);
+        const [ready, early] = this.tree.place(batch.pages);
         held.push(...early);
         yield { ...batch, pages: ready };
       }
-      yield this.released(held);
+      yield { pages: await this.released(held), failures: [], ignored: 0 };
     } catch (error) {
       if (single) {
         const failure = spaceFailure(error, this.reader, this.settings.siteName, only!);
-        yield { ...this.released(held), failures: [failure] };
+        yield { pages: this.tree.placeAll(held), failures: [failure], ignored: 0 };
         return;
       }
       // One of many spaces may be the reason; what is given twice is counted once.
@@ -100,7 +95,7 @@ export class CloudLister implements Lister {
         continue;
       }
       const title = textOf(row.title) ?? id;
-      this.tree.set(id, { title, parentId: idOf(row.parentId) ?? null, parentType: textOf(row.parentType) ?? "page" });
+      this.tree.add(id, row);
       const status = textOf(row.status) ?? "current";
       if (!isWanted(status, this.settings.archived)) batch.ignored++;
       else batch.pages.push(this.page(row, { id, type, status, title, space }));
@@ -122,39 +117,25 @@ export class CloudLister implements Lister {
     };
   }
 
-  /** Pages with their place in the tree, and those of which an ancestor is still to come. */
-  private placed(pages: ListedPage[]): [ready: ListedPage[], early: ListedPage[]] {
-    const [ready, early]: [ListedPage[], ListedPage[]] = [[], []];
-    for (const page of pages) {
-      const { ancestors, missing } = this.pathTo(page.id);
-      const lineage = ancestors.map(({ id }) => id);
-      if (missing === null) ready.push({ ...page, ancestors, lineage });
-      else if (missing.type === "page") early.push(page);
-      else ready.push({ ...page, lineage: [missing.id, ...lineage] });
+  /**
+   * At the end of the list. What stands above a page and did not come (archived, or lost by the list) is asked for by its
+   * id, so that a page's path does not depend on what the list happened to give.
+   */
+  private async released(held: ListedPage[]): Promise<ListedPage[]> {
+    const asked = new Set<string>();
+    for (;;) {
+      const ids = [...this.tree.missingAbove(held)].filter((id) => !asked.has(id));
+      if (ids.length === 0) return this.tree.placeAll(held);
+      for (const group of groupsOf(ids, IDS_MAX)) {
+        const query = { id: group, status: ["current", "archived"], limit: group.length };
+        const { body } = await this.reader.http.json(
+          withQuery(v2(this.site, "/pages"), query),
+          listingOptions(this.reader.signal),
+        );
+        for (const row of rowsOf(body)) this.tree.add(idOf(row.id) ?? "", row);
+        for (const id of group) asked.add(id);
+      }
     }
-    return [ready, early];
-  }
-
-  /** At the end of the list: what has not come by now cannot be seen. */
-  private released(held: ListedPage[]): PageBatch {
-    const [ready, orphaned] = this.placed(held);
-    const rest = orphaned.map((page) => {
-      const { ancestors, missing } = this.pathTo(page.id);
-      return { ...page, lineage: [missing?.id ?? "", ...ancestors.map(({ id }) => id)] };
-    });
-    return { pages: [...ready, ...rest], failures: [], ignored: 0 };
-  }
-
-  /** Ancestors from the top, and the first one upwards that was not listed; null where the path is whole. */
-  private pathTo(pageId: string): { ancestors: Ancestor[]; missing: { id: string; type: string } | null } {
-    const ancestors: Ancestor[] = [];
-    for (let node = this.tree.get(pageId); node !== undefined && node.parentId !== null; ) {
-      const { parentId: id, parentType: type } = node;
-      node = this.tree.get(id);
-      if (node === undefined || ancestors.length > TREE_DEPTH_MAX) return { ancestors, missing: { id, type } };
-      ancestors.unshift({ id, title: node.title });
-    }
-    return { ancestors, missing: null };
   }
 
   /**
