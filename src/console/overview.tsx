@@ -96,7 +96,7 @@ function Figures({ held, minutes, unfinished, failedJobs }: FiguresProps) {
       <Figure
         label="Error rate"
         value={rate}
-        note={`${count(failed)} of ${plural(ended, "item")} in the last hour`}
+        note={`${count(failed)} of ${plural(ended, "item")}, last hour`}
         tone={failed > 0 ? "bad" : ""}
       />
     </dl>

@@ -158,7 +158,7 @@ function Hits({ hits, mode, query, semantic }: HitsProps) {
             <h2>
               <a href={`/documents/${hit.document_id}/chunks?chunk=${hit.chunk_id}`}>{hit.title || "Untitled"}</a>
             </h2>
-            <p class="path">{hit.chunk_path}</p>
+            {hit.chunk_path !== hit.title && <p class="path">{hit.chunk_path}</p>}
             <p class="excerpt">
               {excerptOf(hit.chunk_text, query).map((part) => (part.match ? <mark>{part.text}</mark> : part.text))}
             </p>

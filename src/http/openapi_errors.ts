@@ -41,7 +41,15 @@ export function errorsOf(route: Route): ErrorCode[] {
 function tokenErrors({ access }: Route): ErrorCode[] {
   if (access === "public") return [];
   const scope: ErrorCode[] = access === "admin" ? ["auth.admin_only"] : access === "write" ? ["auth.read_only"] : [];
-  return ["auth.missing", "auth.invalid", "auth.expired", "auth.revoked", "auth.too_many_guesses", "tenant.too_many_requests", ...scope];
+  return [
+    "auth.missing",
+    "auth.invalid",
+    "auth.expired",
+    "auth.revoked",
+    "auth.too_many_guesses",
+    "tenant.too_many_requests",
+    ...scope,
+  ];
 }
 
 /** Where a tenant may be named. */

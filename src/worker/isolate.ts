@@ -115,7 +115,10 @@ export class ConvertChild {
   }
 }
 
-/** Sniffs the document and converts it where its format belongs, in this thread or in the child; a `suspect` in the child. */
+/** What is larger would keep the thread, and all that it works on, waiting for seconds. */
+const INLINE_BYTES_MAX = 1024 * 1024;
+
+/** Sniffs the document and converts it where its format belongs, in this thread or in the child; large and `suspect` ones in the child. */
 export async function convertAnywhere(
   request: ConvertRequest,
   child: ConvertChild,
@@ -124,7 +127,7 @@ export async function convertAnywhere(
 ): Promise<ConvertedDocument> {
   const { format, warnings } = recognise(request);
   const converted =
-    suspect || FORMATS[format].isolated
+    suspect || FORMATS[format].isolated || request.bytes.length > INLINE_BYTES_MAX
       ? await child.convert({ ...request, format }, signal)
       : await convertDocument({ ...request, format });
   converted.warnings.unshift(...warnings);

@@ -15,7 +15,7 @@ import { isMet, machineFacts, Report } from "./measure.ts";
 import { benchMemory } from "./memory.ts";
 import { benchBacklog, benchQueue } from "./queue.ts";
 import { benchRetrieval } from "./retrieval.ts";
-import { benchScale } from "./scale.ts";
+import { benchScale, benchUnchanged } from "./scale.ts";
 import { benchSearch } from "./search.ts";
 
 const SUITES: Record<string, (bench: Bench) => Promise<void>> = {
@@ -26,6 +26,7 @@ const SUITES: Record<string, (bench: Bench) => Promise<void>> = {
   search: benchSearch,
   retrieval: benchRetrieval,
   scale: benchScale,
+  unchanged: benchUnchanged,
   api: benchApi,
   memory: benchMemory,
 };

@@ -49,7 +49,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   for (const service of running) await service.stop();
-});
+}, 60_000);
 
 test("the counts of all threads and processes are those of the jobs", async () => {
   const api = client(running[0]!.url, token);
@@ -100,7 +100,7 @@ test("every metric that the dashboard, the alerts and the docs name is in a scra
     const known = (name: string) => declared.includes(name) || (file.endsWith(".md") && bases.has(name));
     expect([...new Set(named)].filter((name) => !known(name))).toEqual([]);
   }
-});
+}, 60_000);
 
 test.if(services !== null)(
   "a process that only works answers for its health and metrics, and for nothing else",

@@ -139,6 +139,7 @@ async function cutListings(run: Run): Promise<void> {
     balances(job);
     equal(script.hits, 1);
     equal([summary?.hidden, summary?.purged], [0, 0], "something was deleted");
+    equal(run.wiki.log.count("body"), 0, "what was listed did not change");
     script.remove();
     await expectIndexed(run, new Set());
   }

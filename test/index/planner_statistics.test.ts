@@ -10,7 +10,11 @@ test("a table that has grown is made known to the planner once, and small ones a
   const tenantId = await newTenant(sql);
   for (let i = 0; i < 4; i++) {
     const text = Array.from({ length: 60 }, (_, n) => `# Part ${n}\n\n${`word${i} `.repeat(90)}`).join("\n\n");
-    await swapIn(sql, (await claimFor(sql, tenantId, [`file:///${i}.md`])).map((item) => prepared(item, text)), "m");
+    await swapIn(
+      sql,
+      (await claimFor(sql, tenantId, [`file:///${i}.md`])).map((item) => prepared(item, text)),
+      "m",
+    );
   }
   expect(await ensurePlannerStatistics(sql)).toContain("chunks");
   const [known] = await sql`SELECT n_distinct FROM pg_stats WHERE tablename = 'chunks' AND attname = 'tenant_id'`;

@@ -188,3 +188,18 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+test("a large document and one that is under suspicion are converted in the child, whatever their format", async () => {
+  const child = childOf({ command: REAL });
+  const small = { name: "a.md", bytes: new TextEncoder().encode("# small") };
+  expect((await convertAnywhere(small, child)).markdown).toBe("# small\n");
+  expect(child.pid).toBeUndefined();
+  expect((await convertAnywhere(small, child, undefined, true)).markdown).toBe("# small\n");
+  expect(child.pid).toBeGreaterThan(0);
+  await child.close();
+
+  const other = childOf({ command: REAL });
+  const large = { name: "b.md", bytes: new TextEncoder().encode("words and words\n\n".repeat(70_000)) };
+  expect((await convertAnywhere(large, other)).markdown.length).toBeGreaterThan(1_000_000);
+  expect(other.pid).toBeGreaterThan(0);
+});

@@ -24,8 +24,9 @@ function smallSite(): Site {
   return site;
 }
 
+/** Change marks by ref. */
 const marks = (descriptors: Descriptor[]): Map<string, string> =>
-  new Map(descriptors.map((one) => [one.name, one.fingerprint]));
+  new Map(descriptors.map((one) => [one.externalRef, one.fingerprint]));
 
 describe.each(["cloud", "datacenter"] as const)("%s", (deployment) => {
   const site = smallSite();
@@ -48,11 +49,12 @@ describe.each(["cloud", "datacenter"] as const)("%s", (deployment) => {
 
   /** Names of those that are in both lists, with other marks. */
   async function changedBy(edit: () => void): Promise<string[]> {
-    const list = async () => marks((await listed(connectorOf(wiki).list({ signal }))).descriptors);
-    const before = await list();
+    const list = async () => (await listed(connectorOf(wiki).list({ signal }))).descriptors;
+    const before = marks(await list());
     edit();
-    const after = await list();
-    return [...after].filter(([name, mark]) => before.has(name) && before.get(name) !== mark).map(([name]) => name);
+    return (await list())
+      .filter(({ externalRef, fingerprint }) => (before.get(externalRef) ?? fingerprint) !== fingerprint)
+      .map(({ name }) => name);
   }
 
   test.each([
