@@ -39,6 +39,8 @@ const BATCH_MAX = 512;
 /** Beyond this a collector that does not answer loses the oldest spans, and the service its memory to nobody. */
 const WAITING_MAX = 8192;
 const POST_MS = 10_000;
+/** Before the second try to send what is left at the end. */
+const LAST_TRY_MS = 500;
 const COMPLAIN_MS = 60_000;
 const INTERNAL = 1;
 const CONSUMER = 5;
@@ -96,6 +98,10 @@ class Exporter implements Tracer {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.sending;
+    await this.flush();
+    if (this.waiting.length === 0) return;
+    // A short run meets its collector here for the first time; one that restarts may take them a moment later.
+    await Bun.sleep(LAST_TRY_MS);
     await this.flush();
   }
 

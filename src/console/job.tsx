@@ -58,7 +58,9 @@ const show = view("/jobs/{id}", async (visit) => {
       </div>
       <section aria-labelledby="items">
         <h2 id="items">Items</h2>
-        <ItemTabs url={url} job={job} status={status} />
+        <div id="item-tabs" data-part>
+          <ItemTabs url={url} job={job} status={status} />
+        </div>
         <div id="item-list" data-part>
           <Items rows={page} status={status} unchanged={job.items_skipped_incremental} />
         </div>

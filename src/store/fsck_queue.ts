@@ -82,10 +82,10 @@ const UNREACHABLE_TIMES = `
 
 async function bringNear(sql: Sql): Promise<void> {
   await sql.unsafe(`
-    UPDATE ingest_items SET available_at = least(available_at, now()), leased_until = least(leased_until, now())
+    UPDATE ingest_items SET available_at = least(available_at, now()), leased_until = CASE WHEN leased_until > now() THEN now() ELSE leased_until END
     WHERE item_status = 'queued' AND available_at > now() + ${NEVER} OR item_status = 'running' AND leased_until > now() + ${NEVER}`);
   await sql.unsafe(`
-    UPDATE ingest_jobs SET available_at = least(available_at, now()), leased_until = least(leased_until, now())
+    UPDATE ingest_jobs SET available_at = least(available_at, now()), leased_until = CASE WHEN leased_until > now() THEN now() ELSE leased_until END
     WHERE finished_at IS NULL AND (available_at > now() + ${NEVER} OR leased_until > now() + ${NEVER})`);
   await sql.unsafe(
     `UPDATE documents SET embed_after = now() WHERE vectors_pending > 0 AND embed_after > now() + ${NEVER}`,

@@ -32,6 +32,8 @@ interface PeerRun {
 interface Round {
   bytes: number;
   first: IngestRun;
+  /** The same with objects as local files, where the others are in S3. */
+  local: IngestRun | null;
   again: IngestRun;
   changed: IngestRun;
   postgresSeconds: number;
@@ -74,15 +76,26 @@ async function measureRound(bench: Bench): Promise<Round> {
     appendFileSync(join(own, edited), "\n\nOne more paragraph.\n");
     const changed = await ingest(bench, at, own);
     const floor = await measureFloor(at.databaseUrl);
+    const local = at.objects === "S3" ? await ingestLocally(bench, own) : null;
     const peer = await runPeer<PeerRun>("langchain.mjs", {
       url: peerDatabase.target.url,
       folder: theirs,
       edit: join(theirs, edited),
     });
     const bytes = markdownFiles(own).reduce((sum, name) => sum + statSync(join(own, name)).size, 0);
-    return { bytes, first, again, changed, postgresSeconds, floor, peer };
+    return { bytes, first, local, again, changed, postgresSeconds, floor, peer };
   } finally {
     await peerDatabase.close();
+    await at.close();
+  }
+}
+
+async function ingestLocally(bench: Bench, folder: string): Promise<IngestRun> {
+  const at = await install(bench, "local objects");
+  try {
+    await migrated(bench, at.env, at.folder);
+    return await ingest(bench, at, folder);
+  } finally {
     await at.close();
   }
 }
@@ -93,7 +106,8 @@ async function migrated(bench: Bench, env: Record<string, string>, cwd: string):
   if ((await child.exited) !== 0) throw new Error("sluice migrate failed");
 }
 
-function reportFirst({ report }: Bench, rounds: Round[]): void {
+function reportFirst(bench: Bench, rounds: Round[]): void {
+  const { report } = bench;
   const { first, peer } = rounds[0]!;
   const what = `${first.items_ingested} documents`;
   const seconds = rounds.map((round) => round.first.duration_ms / 1000);
@@ -121,6 +135,7 @@ function reportFirst({ report }: Bench, rounds: Round[]): void {
   against("LangChain.js index() + FTS", (round) => round.peer.first.ms, 0.7, `${peer.first.chunks} chunks`);
   against("Postgres floor, tsvectors computed", (round) => round.floor.computedMs, 2);
   against("Postgres floor, rows copied", (round) => round.floor.copiedMs, null, "tsvectors copied as they are");
+  reportLocal(bench, what, rounds);
   const rate = (name: string, own: (round: Round) => number, unit: string): void =>
     report.add({ suite: SUITE, what: name, who: "Sluice", unit, runs: rounds.map(own) });
   rate("documents", (round) => (round.first.items_ingested * 1000) / round.first.duration_ms, "/s");
@@ -144,6 +159,33 @@ function reportFirst({ report }: Bench, rounds: Round[]): void {
     runs: rounds.map((round) => round.peer.peakMb),
     ratios: rounds.map((round) => round.first.peakMb / round.peer.peakMb),
   });
+}
+
+/** An object store on the same machine takes its share of the processors; files show what the rest costs. */
+function reportLocal({ report }: Bench, what: string, rounds: Round[]): void {
+  const local = rounds.flatMap((round) => round.local ?? []);
+  if (local.length < rounds.length) return;
+  const own = local.map((run) => run.duration_ms / 1000);
+  const compare = (who: string, ms: (round: Round) => number): void => {
+    const runs = rounds.map((round) => ms(round) / 1000);
+    report.add({ suite: SUITE, what: name, who, unit: "s", runs, ratios: ratiosOf(own, runs) });
+  };
+  const name = `${what}, objects as files`;
+  report.add({ suite: SUITE, what: name, who: "Sluice", unit: "s", runs: own });
+  compare("LangChain.js index() + FTS", (round) => round.peer.first.ms);
+  compare("Postgres floor, tsvectors computed", (round) => round.floor.computedMs);
+  const add = (who: string, unit: string, runs: number[]): void =>
+    report.add({ suite: SUITE, what: name, who, unit, runs });
+  add(
+    "Sluice, processor time",
+    "s of its own",
+    local.map((run) => run.cpuSeconds),
+  );
+  add(
+    "Sluice, peak memory",
+    "MB",
+    local.map((run) => run.peakMb),
+  );
 }
 
 function reportAgain({ report }: Bench, rounds: Round[]): void {

@@ -135,6 +135,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
       expect(page.url()).toBe(address);
       expect(await page.locator("#state").textContent()).toStartWith("Ended");
       expect(await page.locator(".sum").textContent()).toContain("80 ingested");
+      expect(await page.locator("#item-tabs a").allTextContents()).toEqual(["all", "ingested 80"]);
       await shoot(page, "job-done");
 
       await page.getByRole("link", { name: "Search" }).click();

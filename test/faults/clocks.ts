@@ -62,7 +62,11 @@ export async function moveProcessClocks(suite: SuiteContext, jumps: number): Pro
   const stage = await openStage(suite, { processes: 2 });
   try {
     const clocks = [0, 1].map((slot) => join(stage.folder, `clock-${slot}`));
-    const set = (slot: number): void => writeFileSync(clocks[slot]!, `${suite.random.between(-7200, 7200)}s`);
+    const set = (slot: number): void => {
+      const seconds = suite.random.between(-7200, 7200);
+      // It wants a sign in front of either.
+      writeFileSync(clocks[slot]!, `${seconds < 0 ? "" : "+"}${seconds}s`);
+    };
     for (const slot of [0, 1]) {
       await stage.fleet.members.get(slot)!.stop();
       set(slot);

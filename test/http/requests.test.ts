@@ -148,7 +148,7 @@ describe("paths and query strings", () => {
   const ID = "0192f000-0000-7000-8000-000000000001";
   const wrong: [method: string, path: string, status: number, code: string][] = [
     ["GET", "/v1/nothing", 404, "request.no_such_route"],
-    ["GET", "/", 404, "request.no_such_route"],
+    ["GET", "/nowhere", 404, "request.no_such_route"],
     ["PUT", "/v1/jobs", 405, "request.method_not_allowed"],
     ["DELETE", "/v1/search", 405, "request.method_not_allowed"],
     ["GET", `/v1/jobs/${ID}/cancel`, 405, "request.method_not_allowed"],

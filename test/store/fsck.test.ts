@@ -239,6 +239,7 @@ test("a lease that nobody took back is taken back, and what its holder still say
 test("times that a clock set back left far ahead are brought near", async () => {
   await jobWithItems(sql, tenantId, ["file:///a.md"]);
   await sql`UPDATE ingest_items SET available_at = now() + interval '3 days'`;
+  await sql`UPDATE ingest_jobs SET available_at = now() + interval '3 days'`;
   expect(brokenIn(await check())).toEqual(["waits_end"]);
   expect(brokenIn(await check({ repair: true }))).toEqual([]);
   expect(await claimItems(sql, { worker: "w", leaseSeconds: 60, lane: "inline", limit: 1 })).toHaveLength(1);
