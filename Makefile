@@ -20,7 +20,7 @@ SOURCES := $(shell find src sql -type f 2>/dev/null) package.json
 COMPILE = --compile --root src src/main.ts src/worker/thread.ts src/db/embedded/thread.ts --no-compile-autoload-dotenv \
   --no-compile-autoload-bunfig --minify-syntax --sourcemap --define 'SLUICE_COMMIT="$(COMMIT)"'
 
-.PHONY: help demo test test-services test-faults check format build bench docs release clean
+.PHONY: help demo test test-services test-hostile test-faults check format build bench docs release clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  %-15s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ test-services: node_modules dist/sluice ## tests against real services: TEST_DAT
 test-faults: node_modules dist/sluice ## kill, starve and cut off the binary on the services of test-services (SEED=…, SCENARIOS="…")
 	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL and TEST_S3_ENDPOINT to services that may be loaded}"
 	@$(BUN) test/faults/run.ts dist/sluice $(SCENARIOS)
+
+test-hostile: node_modules dist/sluice ## hostile documents and seeded mutations (HOSTILE_CORPUS=folder, HOSTILE_CASES=200, SEED=)
+	@$(BUN) test/hostile/run.ts dist/sluice
 
 check: node_modules ## format, lint, types and structure rules
 	@node_modules/.bin/biome check --error-on-warnings .
