@@ -63,7 +63,7 @@ bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their 
 	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
 	@$(BENCH)
 
-bench-quick: dist/sluice test/bench/peers/node_modules ## the same in three minutes, with smaller sizes
+bench-quick: dist/sluice test/bench/peers/node_modules ## the same with small sizes, for a first look
 	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
 	@$(BENCH) --quick
 
