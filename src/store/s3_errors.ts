@@ -30,6 +30,11 @@ export function s3Error(error: unknown, place: string, codes: S3ErrorCodes): unk
   if (error.name === "NoSuchBucket") {
     return new TransientError(codes.bucketMissing, `bucket does not exist: ${place}`, details, cause);
   }
+  // A 403 that says nothing of rights: this machine's clock is off, or was for a moment.
+  if (error.name === "RequestTimeTooSkewed") {
+    const hint = `S3 and this machine do not agree on the time (${place}); check its clock`;
+    return new TransientError(codes.unavailable, hint, details, cause);
+  }
   if (status === 404) return new PermanentError(codes.notFound, `not found: ${place}`, details, cause);
   if (status === 401 || status === 403 || error.name === "CredentialsProviderError") {
     return new PermanentError(codes.forbidden, `S3 refused access to ${place}: ${error.name}`, details, cause);
