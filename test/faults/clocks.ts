@@ -7,6 +7,10 @@ import { join } from "node:path";
 import { openStage, type Stage, type SuiteContext } from "./stage.ts";
 import { judge } from "./verdict.ts";
 
+const KILLS_MAX = 20;
+/** New work comes within this time. */
+const WORK_MS = 20_000;
+
 const libraries = (): string | undefined =>
   ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1"]
     .flatMap((path) => globSync(path))
@@ -23,11 +27,7 @@ export async function moveDatabaseClock(suite: SuiteContext): Promise<string[]> 
       suite.report.restart("clock jumps");
     }
     // All workers die, and the clock goes back three days: what they held seems held for days to come.
-    const members = [...stage.fleet.members.values()];
-    for (const member of members) member.kill();
-    await Promise.all(members.map((member) => member.exited));
-    suite.report.kill("random");
-    suite.report.kill("random");
+    await killAtWork(stage, suite);
     await shift(stage, -3 * 86_400);
     const before = await stage.command<{ checks: { name: string; broken: number }[] }>(["fsck", "--fast"]);
     const after = await stage.command<{ ok: boolean }>(["fsck", "--fast", "--repair"]);
@@ -41,6 +41,25 @@ export async function moveDatabaseClock(suite: SuiteContext): Promise<string[]> 
   } finally {
     await stage.close();
   }
+}
+
+/** Kills all workers while work is open: without any there would be no time that could be wrong. */
+async function killAtWork(stage: Stage, { report }: SuiteContext): Promise<void> {
+  const openItems = async (): Promise<number> => {
+    const [row] = await stage.sql<{ n: number }[]>`
+      SELECT count(*)::integer AS n FROM ingest_items WHERE item_status IN ('queued', 'running')`;
+    return row?.n ?? 0;
+  };
+  for (let attempt = 1; attempt <= KILLS_MAX; attempt++) {
+    for (const until = Date.now() + WORK_MS; (await openItems()) === 0 && Date.now() < until; ) await Bun.sleep(5);
+    const members = [...stage.fleet.members.values()];
+    for (const member of members) member.kill();
+    await Promise.all(members.map((member) => member.exited));
+    for (const _ of members) report.kill("random");
+    if ((await openItems()) > 0) return;
+    for (const slot of [0, 1]) await stage.fleet.launch(slot).ready();
+  }
+  throw new Error(`no work was open at any of ${KILLS_MAX} kills`);
 }
 
 /** What the rows of open work would say if the database's clock had been moved by so many seconds. */
