@@ -57,6 +57,7 @@ export class BucketConnector implements Connector {
   private readonly config: v.InferOutput<typeof Config>;
   private readonly filter: PathFilter;
   private readonly access: S3Access | null;
+  readonly treeRef: string;
   /** Null where requests go to the operator's own endpoint. */
   private readonly guard: AddressGuard | null;
   private opened: Promise<{ client: S3Client; sdk: S3Sdk }> | undefined;
@@ -73,6 +74,8 @@ export class BucketConnector implements Connector {
       throw new InputError("connector.bad_config", `${field}: ${issue.message}`, { field });
     }
     this.config = parsed.output;
+    const prefix = this.config.prefix ?? "";
+    this.treeRef = `s3://${this.config.bucket}/${prefix.slice(0, prefix.lastIndexOf("/") + 1)}`;
     if (environment.reservedBuckets?.includes(this.config.bucket)) {
       const message = `${this.config.bucket} holds the versions of all tenants and cannot be a source`;
       throw new InputError("connector.bad_config", message, { field: "bucket" });

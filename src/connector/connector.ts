@@ -126,6 +126,8 @@ export interface ConnectionTest {
 export interface Connector {
   /** The types that this connector lists; one connection may give several (pages and attachments). */
   readonly sourceTypes: readonly SourceType[];
+  /** External ref, ending in a slash, of the folder that holds all of its sources; where they lie in a tree. */
+  readonly treeRef?: string;
   /** False when a setting is missing without which nothing can be reached. */
   isConfigured(): boolean;
   /** What of the config can be checked on this machine, e.g. that a folder is allowed; throws like `list` would. */

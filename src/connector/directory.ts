@@ -46,6 +46,7 @@ export class DirectoryConnector implements Connector {
   readonly sourceTypes = ["FILE_CATALOG_OBJECT"] as const;
   /** As configured: the refs of its files do not change when the link that it may be points elsewhere. */
   private readonly root: string;
+  readonly treeRef: string;
   private readonly filter: PathFilter;
   private readonly allowedRoots: readonly string[];
   private resolved: { root: string; until: number } | null = null;
@@ -59,6 +60,7 @@ export class DirectoryConnector implements Connector {
       throw new InputError("connector.bad_config", `${field}: ${issue.message}`, { field });
     }
     this.root = path.resolve(parsed.output.root);
+    this.treeRef = `file://${this.root === "/" ? "" : this.root}/`;
     this.filter = pathFilter(parsed.output);
     this.allowedRoots = environment.fileCatalogRoots;
   }

@@ -20,6 +20,8 @@ export interface LinkTarget {
 /** Where the link stands: the ref is a scheme, `//`, and an unencoded path. */
 export interface LinkBase {
   externalRef: string;
+  /** The folder that holds all documents of the source, ending in a slash: no site has its root above it. */
+  treeRef?: string | undefined;
 }
 
 const INDEX_FILES = ["index.md", "README.md"];
@@ -37,10 +39,10 @@ export function resolveLinkTarget(href: string, base: LinkBase): LinkTarget {
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(trimmed)?.[1]?.toLowerCase();
   if (scheme === "http" || scheme === "https" || scheme === "ftp") return { kind: "external", url: trimmed };
   if (scheme === "mailto") return { kind: "mail", url: trimmed };
-  const root = splitRef(base.externalRef);
+  const root = splitRef(base);
   if (scheme !== undefined) {
     if (!root || !trimmed.startsWith(root.root)) return { kind: "other", url: trimmed };
-    return resolveRelative(trimmed.slice(root.root.length - 1), { root: root.root, folders: [], file: "" });
+    return resolveRelative(trimmed.slice(root.root.length - 1), { ...root, folders: [], file: "", treeDepth: 0 });
   }
   if (!root) return { kind: "relative", ...anchorOf(trimmed) };
   return resolveRelative(trimmed, root);
@@ -52,14 +54,17 @@ interface Base {
   /** Folders of the document, outermost first. */
   folders: string[];
   file: string;
+  /** How many of the folders lead to the tree of the source. */
+  treeDepth: number;
 }
 
-function splitRef(externalRef: string): Base | null {
+function splitRef({ externalRef, treeRef }: LinkBase): Base | null {
   const match = /^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/]*\/)([\s\S]*)$/.exec(externalRef);
   if (!match) return null;
   const folders = match[2]!.split("/");
   const file = folders.pop()!;
-  return { root: match[1]!, folders, file };
+  const above = treeRef !== undefined && externalRef.startsWith(treeRef) ? treeRef.slice(match[1]!.length) : "";
+  return { root: match[1]!, folders, file, treeDepth: above.split("/").length - 1 };
 }
 
 function resolveRelative(href: string, base: Base): LinkTarget {
@@ -84,13 +89,13 @@ function resolveRelative(href: string, base: Base): LinkTarget {
 
 /**
  * Folders that may be the root of the site: first the one in which the link's first folder is also on the way to the
- * document, then those around the document from the inside out.
+ * document, then those around the document from the inside out, up to the root of the tree.
  */
 function siteRoots(base: Base, firstPart: string): string[][] {
   const roots: string[][] = [];
-  const known = base.folders.indexOf(firstPart);
+  const known = base.folders.indexOf(firstPart, base.treeDepth);
   if (known >= 0) roots.push(base.folders.slice(0, known));
-  for (let depth = base.folders.length; depth >= 0; depth--)
+  for (let depth = base.folders.length; depth >= base.treeDepth; depth--)
     if (depth !== known) roots.push(base.folders.slice(0, depth));
   return roots;
 }

@@ -6,6 +6,8 @@ import type { IngestContext } from "./context.ts";
 export interface FetchedSource extends Fetched {
   /** Hex SHA-256 of the payload. */
   checksum: string;
+  /** Of its connector. */
+  treeRef: string | undefined;
 }
 
 /** Throws what the connector throws: `connector.gone`, `connector.too_large`, transient faults. */
@@ -17,5 +19,6 @@ export async function fetchSource(
   const connector = await context.connectorOf(item.tenantId, item.connectionId, item.sourceType);
   const fetched = await connector.fetch(item.descriptor, { signal, maxBytes: context.config.fileMaxBytes });
   signal.throwIfAborted();
-  return { ...fetched, checksum: new Bun.CryptoHasher("sha256").update(fetched.bytes).digest("hex") };
+  const checksum = new Bun.CryptoHasher("sha256").update(fetched.bytes).digest("hex");
+  return { ...fetched, checksum, treeRef: connector.treeRef };
 }

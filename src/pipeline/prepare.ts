@@ -61,7 +61,7 @@ export function prepareDocument(
     metadata: { ...converted.metadata, ...fetched.metadata },
     warnings: converted.warnings,
     chunks: prepareChunks(parsed, title, documentId, chunking),
-    links: prepareLinks(parsed, item),
+    links: prepareLinks(parsed, item, fetched.treeRef),
     aliasIds: (fetched.aliases ?? []).map((ref) => documentIdOf(sourceIdOf(item.tenantId, item.sourceType, ref))),
     dependsOn: fetched.dependsOn?.map((ref) => sourceIdOf(item.tenantId, item.sourceType, ref)) ?? null,
   };
@@ -81,9 +81,9 @@ function prepareChunks(
   });
 }
 
-function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem): PreparedLink[] {
+function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem, treeRef: string | undefined): PreparedLink[] {
   return extractLinks(markdown).map((link) => {
-    const { anchor, targets } = targetsOf(link.href, item);
+    const { anchor, targets } = targetsOf(link.href, item, treeRef);
     return {
       linkType: link.type,
       href: link.href,
@@ -96,13 +96,17 @@ function prepareLinks(markdown: ParsedMarkdown, item: ClaimedItem): PreparedLink
 }
 
 /** What a link may mean: within a tree by its path, within a Confluence site by its address. */
-function targetsOf(href: string, item: ClaimedItem): { anchor: string | null; targets: ContentRef[] | null } {
+function targetsOf(
+  href: string,
+  item: ClaimedItem,
+  treeRef: string | undefined,
+): { anchor: string | null; targets: ContentRef[] | null } {
   if (item.externalRef.startsWith("confluence://")) {
     const targets = linkRefs(href, item.externalRef);
     const hash = href.indexOf("#");
     return { anchor: hash < 0 ? null : decoded(href.slice(hash + 1)), targets: targets.length > 0 ? targets : null };
   }
-  const target = resolveLinkTarget(href, { externalRef: item.externalRef });
+  const target = resolveLinkTarget(href, { externalRef: item.externalRef, treeRef });
   const sourceType = assertSourceType(item.sourceType);
   return { anchor: target.anchor ?? null, targets: target.candidates?.map((ref) => ({ sourceType, ref })) ?? null };
 }

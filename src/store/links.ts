@@ -40,41 +40,56 @@ export async function replaceLinks(
         ${l.map((x) => (x.targetDocumentIds?.length ? `{${x.targetDocumentIds.join(",")}}` : ""))}::text[])
         AS n (document_id, ordinal, link_type, href, link_text, anchor, targets)`,
     );
-  if (existed.some((d) => d.links.length > 0)) statements.push(resolveLinksFrom(tx, tenantId, existed));
   await Promise.all(statements);
+  await resolveLinksFrom(tx, tenantId, existed);
 }
 
 /**
- * Edges of links in these documents whose target exists; of several candidates the best one. The few targets that exist
- * are looked up by key first: joined to the links directly, every link would be compared with every document.
+ * Edges of links in these documents whose target exists; of several candidates the best one. The few that exist are looked
+ * up by key and assigned here: a join of links and targets is at the mercy of what the planner believes of their number.
  */
-function resolveLinksFrom(
+async function resolveLinksFrom(
   sql: Sql | TransactionSql,
   tenantId: string,
   documents: PreparedDocument[],
-): PromiseLike<unknown> {
-  const targets = [...new Set(documents.flatMap((d) => d.links.flatMap((link) => link.targetDocumentIds ?? [])))];
-  return sql`
-    WITH named AS MATERIALIZED (
-      SELECT a.alias_id AS target, d.document_id FROM document_aliases a JOIN documents d USING (tenant_id, document_id)
-      WHERE a.tenant_id = ${tenantId} AND a.alias_id = ANY (${targets}::uuid[]) FOR KEY SHARE OF d SKIP LOCKED
-    ), existing AS MATERIALIZED (
-      -- Held until the edge refers to it; what is locked is being deleted.
-      SELECT document_id FROM documents
-      WHERE tenant_id = ${tenantId} AND document_id = ANY (${targets}::uuid[]) FOR KEY SHARE SKIP LOCKED
-    ), found AS (
-      SELECT target, document_id, 0 AS preference FROM named UNION ALL SELECT document_id, document_id, 1 FROM existing
-    ), edges AS MATERIALIZED (
-      SELECT l.document_id AS from_document_id, l.ordinal, found.document_id AS to_document_id, l.link_type, l.anchor, t.rank, found.preference
-      FROM document_links l CROSS JOIN unnest(l.target_document_ids) WITH ORDINALITY AS t (document_id, rank)
-      JOIN found ON found.target = t.document_id
-      WHERE l.tenant_id = ${tenantId} AND l.document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
-        AND l.target_document_ids IS NOT NULL
-      FOR KEY SHARE OF l SKIP LOCKED
-    )
+): Promise<void> {
+  const names = [...new Set(documents.flatMap((d) => d.links.flatMap((link) => link.targetDocumentIds ?? [])))];
+  if (names.length === 0) return;
+  const found = await sql<{ name: string; document_id: string }[]>`
+    SELECT document_id AS name, document_id FROM documents
+    WHERE tenant_id = ${tenantId} AND document_id = ANY (${names}::uuid[])
+    UNION ALL
+    SELECT alias_id, document_id FROM document_aliases WHERE tenant_id = ${tenantId} AND alias_id = ANY (${names}::uuid[])`;
+  // An alias comes later and wins.
+  const documentOf = new Map(found.map((row) => [row.name, row.document_id]));
+  const edges = documents.flatMap((d) =>
+    d.links.flatMap((link, ordinal) => {
+      const name = link.targetDocumentIds?.find((target) => documentOf.has(target));
+      return name === undefined ? [] : [{ from: d.documentId, ordinal, name, to: documentOf.get(name)! }];
+    }),
+  );
+  if (edges.length > 0) await insertEdges(sql, tenantId, edges);
+}
+
+/** Of links and to documents that are still there, and held until the edge refers to them; what is locked is being replaced. */
+async function insertEdges(
+  sql: Sql | TransactionSql,
+  tenantId: string,
+  edges: { from: string; ordinal: number; name: string; to: string }[],
+): Promise<void> {
+  await sql`
     INSERT INTO cross_links (tenant_id, from_document_id, link_ordinal, to_document_id, link_type, anchor)
-    SELECT DISTINCT ON (from_document_id, ordinal) ${tenantId}::uuid, from_document_id, ordinal, to_document_id, link_type, anchor
-    FROM edges ORDER BY from_document_id, ordinal, rank, preference
+    SELECT ${tenantId}::uuid, n.from_document_id, n.ordinal, n.to_document_id, l.link_type, l.anchor
+    FROM unnest(${edges.map((e) => e.from)}::uuid[], ${edges.map((e) => e.ordinal)}::integer[], ${edges.map((e) => e.name)}::uuid[],
+      ${edges.map((e) => e.to)}::uuid[]) AS n (from_document_id, ordinal, name, to_document_id)
+    CROSS JOIN LATERAL (
+      SELECT link_type, anchor FROM document_links
+      WHERE tenant_id = ${tenantId} AND document_id = n.from_document_id AND ordinal = n.ordinal AND n.name = ANY (target_document_ids)
+      FOR KEY SHARE SKIP LOCKED
+    ) AS l
+    CROSS JOIN LATERAL (
+      SELECT FROM documents WHERE tenant_id = ${tenantId} AND document_id = n.to_document_id FOR KEY SHARE SKIP LOCKED
+    ) AS d
     ON CONFLICT DO NOTHING`;
 }
 
@@ -85,10 +100,9 @@ function resolveLinksFrom(
  */
 export async function resolveLinks(sql: Sql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
   const own = asTenant(sql, tenantId);
-  await Promise.all([
-    documents.some((d) => d.links.length > 0) ? resolveLinksFrom(own, tenantId, documents) : null,
-    resolveLinksTo(own, tenantId, documents),
-  ]);
+  // One after the other: both make the edges within the batch, and would wait for each other's.
+  await resolveLinksFrom(own, tenantId, documents);
+  await resolveLinksTo(own, tenantId, documents);
 }
 
 /** Edges of links of other documents to these, under their own names or an alias. */
@@ -104,7 +118,7 @@ function resolveLinksTo(sql: Sql, tenantId: string, documents: PreparedDocument[
       FROM unnest(${names.map(({ name }) => name)}::uuid[], ${names.map(({ id }) => id)}::uuid[]) AS n (name, document_id)
       CROSS JOIN LATERAL (
         SELECT l.tenant_id, l.document_id, l.ordinal, l.link_type, l.anchor, l.target_document_ids FROM tenant_links l
-        WHERE l.target_document_ids @> ARRAY[n.name] AND l.target_document_ids IS NOT NULL AND l.tenant_id = ${tenantId}
+        WHERE l.target_document_ids @> ARRAY[n.name] AND l.target_document_ids IS NOT NULL
           -- A scalar, so that it stays a look-up by key: as NOT EXISTS it becomes a join with all edges there are.
           AND (SELECT true FROM cross_links x WHERE x.tenant_id = l.tenant_id AND x.from_document_id = l.document_id
             AND x.link_ordinal = l.ordinal) IS NULL

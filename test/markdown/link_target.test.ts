@@ -50,6 +50,18 @@ describe("resolveLinkTarget", () => {
     expect(resolveLinkTarget("/a/b/c", { externalRef: `file:///${"d/".repeat(50)}x.md` }).candidates).toHaveLength(24);
   });
 
+  test("looks for the root of a site nowhere above the tree of the source", () => {
+    const inTree = { externalRef: "file:///srv/docs/en/guide/a.md", treeRef: "file:///srv/docs/" };
+    const candidates = (href: string) => resolveLinkTarget(href, inTree).candidates;
+    expect(candidates("/x.md")).toEqual([
+      "file:///srv/docs/en/guide/x.md",
+      "file:///srv/docs/en/x.md",
+      "file:///srv/docs/x.md",
+    ]);
+    expect(candidates("/srv/x.md")).not.toContain("file:///srv/x.md");
+    expect(candidates("../../../x.md")).toEqual(["file:///srv/x.md"]);
+  });
+
   test("takes a link that names the source's own scheme and root for a target in it", () => {
     expect(resolveLinkTarget("s3://bucket/k/y.md#z", { externalRef: "s3://bucket/x.md" })).toMatchObject({
       kind: "relative",
