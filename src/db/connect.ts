@@ -46,6 +46,11 @@ export interface PoolOptions {
   idleInTransactionTimeoutMs?: number;
   /** Prepared statements (default true); false for poolers that cannot carry them. */
   prepare?: boolean;
+  /**
+   * Statements are planned for any value instead of for each: half the processor time of a short one is planning, and what
+   * the planner knows of a tenant that is new is wrong. For connections whose statements look rows up by key.
+   */
+  genericPlans?: boolean;
   /** For commands that work on all tenants: statements outside of any scope see every row. */
   system?: boolean;
 }
@@ -66,6 +71,7 @@ const backoff = (attempt: number): number => (0.5 + Math.random() / 2) * Math.mi
  * as text, timestamps as Date, bytea as Buffer.
  */
 export function connectDatabase(target: DatabaseTarget, options: PoolOptions): Sql {
+  const plans = options.genericPlans ? { plan_cache_mode: "force_generic_plan" } : {};
   const role = target.separated ? { role: options.system ? SYSTEM_ROLE : TENANT_ROLE } : {};
   const common = {
     max: options.max,
@@ -86,7 +92,7 @@ export function connectDatabase(target: DatabaseTarget, options: PoolOptions): S
       pass: "",
       ssl: false,
       // The bridge has no use for timeouts: nothing can interrupt a statement in the embedded database.
-      connection: { application_name: options.applicationName, ...role },
+      connection: { application_name: options.applicationName, ...role, ...plans },
     }) as unknown as Sql;
   const statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
   const silence = {
@@ -98,6 +104,7 @@ export function connectDatabase(target: DatabaseTarget, options: PoolOptions): S
     connection: {
       application_name: options.applicationName,
       ...role,
+      ...plans,
       statement_timeout: statementTimeoutMs,
       lock_timeout: options.lockTimeoutMs ?? 10_000,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,

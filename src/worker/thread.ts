@@ -64,6 +64,7 @@ async function run(start: StartMessage): Promise<void> {
   const sql = connectDatabase(start.database, {
     max: config.database.poolMax,
     applicationName: `sluice worker ${start.name}`,
+    genericPlans: true,
   });
   const objects = await openObjectStore(config.objects);
   const embedder = createEmbedder(config.embeddings);
