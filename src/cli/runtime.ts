@@ -59,7 +59,6 @@ export async function openDatabase(
     dataDir: config.dataDir,
     spawnThread: launch.spawnDatabase,
     onCrash: (error) => log.error({ err: error }, "the embedded database crashed and is started again"),
-    onGone: (error) => log.fatal({ err: error }, "the embedded database is gone; start again"),
     onUpkeepError: (error) => log.warn({ err: error }, "upkeep of the embedded database failed"),
   });
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectDatabase, endDatabase } from "../../src/db/connect.ts";
 import { type EmbeddedDatabase, startEmbedded } from "../../src/db/embedded/embedded.ts";
@@ -109,6 +109,31 @@ describe("the embedded database", () => {
         expect(isTransient(fault)).toBe(true);
       }
     expect(n).toEqual({ n: 7 });
+    await endDatabase(sql);
+  });
+
+  test("tries again for as long as it cannot be opened, as on a full disk", async () => {
+    const dataDir = freshDir();
+    const faults: Error[] = [];
+    const tried = Promise.withResolvers<void>();
+    const onCrash = (error: Error) => {
+      faults.push(error);
+      if (faults.length === 2) tried.resolve();
+    };
+    const database = keep(await startFresh({ dataDir, onCrash }));
+    const sql = connectDatabase(database.target, { max: 1, applicationName: "test" });
+    const control = join(dataDir, "postgres/global/pg_control");
+    renameSync(control, `${control}.away`);
+    await errorOf(sql`SELECT ${"[".repeat(200_000)}::text::jsonb`);
+    await tried.promise;
+    expect(faults[1]).toMatchObject({ code: "database.damaged" });
+    renameSync(`${control}.away`, control);
+    let answer: unknown;
+    while (answer === undefined)
+      [answer] = await sql`SELECT 1 AS n`.catch((fault: unknown) => {
+        expect(isTransient(fault)).toBe(true);
+        return [];
+      });
     await endDatabase(sql);
   });
 

@@ -30,12 +30,11 @@ export interface EmbeddedOptions {
   /** fsync at every commit (default true). Without it a power cut can cost data; a crash of the process cannot. */
   durable?: boolean;
   /**
-   * Postgres died while running (a crash, out of memory). It is opened again by itself and recovers what was committed;
-   * clients see connection errors meanwhile. For the log.
+   * Postgres died while running (a crash, out of memory, a full disk), or did not open again after that. It is opened again
+   * by itself, after a while if it dies repeatedly, and recovers what was committed; clients see connection errors
+   * meanwhile. For the log.
    */
   onCrash?: (error: Error) => void;
-  /** It died too often or does not open any more: nothing works until the next start of the process. */
-  onGone?: (error: Error) => void;
   /** A checkpoint or vacuum failed (the disk is full?); it is tried again. */
   onUpkeepError?: (error: unknown) => void;
   /** A client that is silent inside a transaction for so long, while nobody else gets a turn, is cut off (60,000 ms). */

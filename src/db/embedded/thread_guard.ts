@@ -1,18 +1,19 @@
 /**
  * Holds the thread of the embedded database: starts it, asks it to stop, and starts another one when Postgres inside has
- * died, which recovers from the write-ahead log. Only so often: a database that dies again and again needs a person.
+ * died, which recovers from the write-ahead log. It never gives up: what keeps Postgres from opening, a full disk, may pass.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, PermanentError, TransientError } from "../../errors.ts";
 import type { FromThread, ToThread } from "./messages.ts";
 
-/** So many deaths within so long, ms, and it is given up. */
-const MAX_CRASHES = 5;
+/** Deaths that are so long ago, ms, no longer delay the next start. */
 const CRASH_WINDOW_MS = 600_000;
+/** Before the start after the second death in a row, ms, doubled with each, and the most. */
+const DELAY_MS = { first: 500, max: 15_000 };
 
 export interface GuardOptions {
   spawnThread: () => Worker;
   onCrash?: (error: Error) => void;
-  onGone?: (error: Error) => void;
   startTimeoutMs?: number;
 }
 
@@ -21,7 +22,7 @@ type Ready = Extract<FromThread, { type: "ready" }>;
 export class ThreadGuard {
   #thread: DatabaseThread | undefined;
   #restarting: Promise<void> | undefined;
-  #stopping = false;
+  readonly #stopping = new AbortController();
   #crashes: number[] = [];
 
   constructor(
@@ -39,7 +40,7 @@ export class ThreadGuard {
 
   /** Closes the database with a checkpoint and ends the thread. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     await this.#restarting;
     const thread = this.#thread;
     if (!thread || thread.dead) return;
@@ -48,16 +49,29 @@ export class ThreadGuard {
   }
 
   #crashed(error: Error): void {
-    if (this.#stopping) return;
-    this.options.onCrash?.(error);
+    if (!this.#stopping.signal.aborted) this.#restarting = this.#restart(error);
+  }
+
+  async #restart(crash: Error): Promise<void> {
+    for (let fault = crash; ; ) {
+      this.options.onCrash?.(fault);
+      await sleep(this.#delay(), undefined, { signal: this.#stopping.signal }).catch(() => {});
+      if (this.#stopping.signal.aborted) return;
+      try {
+        await this.start();
+        return;
+      } catch (error) {
+        fault = error instanceof Error ? error : new Error(messageOf(error));
+      }
+    }
+  }
+
+  /** How long to wait after one more death. */
+  #delay(): number {
     const now = performance.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
-    if (this.#crashes.length > MAX_CRASHES) this.options.onGone?.(error);
-    else
-      this.#restarting = this.start().then(
-        () => undefined,
-        (fault) => this.options.onGone?.(fault instanceof Error ? fault : new Error(messageOf(fault))),
-      );
+    const before = this.#crashes.length - 1;
+    return before === 0 ? 0 : Math.min(DELAY_MS.first * 2 ** (before - 1), DELAY_MS.max);
   }
 }
 
