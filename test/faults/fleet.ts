@@ -129,7 +129,10 @@ export class Fleet {
     return member;
   }
 
-  /** Keeps a slot alive until the fleet stops: `next` gives the environment of each start, null to leave it down. */
+  /**
+   * Keeps a slot alive until the fleet stops: `next` gives the environment of each start, null to leave it down; `born` has
+   * the member from its start on, before it is ready, and is waited for before the next one starts.
+   */
   keep(
     slot: number,
     next: () => Record<string, string> | null,
@@ -140,7 +143,7 @@ export class Fleet {
         const env = next();
         if (env === null) return;
         const member = this.launch(slot, env);
-        if ((await member.ready()) && born) await Promise.race([born(member), member.exited]);
+        await born?.(member);
         await member.exited;
       }
     })();

@@ -5,7 +5,7 @@ import { openStage, type SuiteContext } from "./stage.ts";
 import { invariants, judge } from "./verdict.ts";
 
 const PROCESSES = 3;
-/** A process that has not passed its failpoint in this time is killed where it is. */
+/** A process that has not passed its failpoint in this time after it serves is killed where it is. */
 const REACH_MS = 15_000;
 
 /** Passed by few processes and seldom: the first pass is the one. */
@@ -37,13 +37,19 @@ export async function killAtFailpoints(suite: SuiteContext, rounds: number): Pro
         return { SLUICE_FAILPOINTS: `${at}=kill@${SELDOM.has(at) ? 1 : random.between(1, 25)}` };
       };
       const born = async (member: Member): Promise<void> => {
-        const died = await Promise.race([member.exited.then(() => true), Bun.sleep(REACH_MS).then(() => false)]);
+        const point = at!;
+        const late = member.ready().then(() => Bun.sleep(REACH_MS));
+        // It may work, and die, before it says that it serves.
+        const died = await Promise.race([
+          member.exited.then(({ signal }) => signal === "SIGKILL"),
+          late.then(() => false),
+        ]);
         if (died) {
-          reached.set(at!, (reached.get(at!) ?? 0) + 1);
-          return report.kill(at!);
+          reached.set(point, (reached.get(point) ?? 0) + 1);
+          return report.kill(point);
         }
         // Others had the work: it gets another chance, for a while.
-        if (++missed < rounds * 5) waiting.push(at!);
+        if (++missed < rounds * 5) waiting.push(point);
         member.kill();
         report.kill("random");
       };
@@ -68,6 +74,7 @@ export async function killAtRandom(suite: SuiteContext, kills: number): Promise<
     let left = kills;
     const next = (): Record<string, string> | null => (left-- > 0 ? {} : null);
     const born = async (member: Member): Promise<void> => {
+      await member.ready();
       await Bun.sleep(random.between(100, 2500));
       member.kill();
       report.kill("random");

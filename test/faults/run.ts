@@ -78,5 +78,6 @@ async function run(name: string, copy: string): Promise<void> {
   const failures = Array.isArray(outcome) ? outcome : [];
   const skipped = Array.isArray(outcome) ? null : outcome.skipped;
   report.results.push({ scenario: name, failures, skipped });
+  for (const failure of failures) console.log(`    ${failure}`);
   console.log(`${skipped ? "skipped" : failures.length > 0 ? "FAILED " : "passed "} ${name} (${seconds} s)`);
 }
