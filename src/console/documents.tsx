@@ -1,7 +1,6 @@
 /** The list of documents, newest first, narrowed by a part of the title, the kind of source, or the connection. */
 /** @jsxImportSource hono/jsx */
 import * as v from "valibot";
-import { SOURCE_TYPES } from "../connector/connector.ts";
 import { decodeCursor, NewestKey, pageOf } from "../http/cursor.ts";
 import { pageCursor, sourceType, uuid } from "../http/fields.ts";
 import { type DocumentRow, listDocuments } from "../store/documents.ts";
@@ -9,7 +8,7 @@ import { count, SOURCE_NAMES } from "./format.ts";
 import { Heading } from "./layout.tsx";
 import { connectionNames } from "./name_job.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
-import { Badge, Empty, Num, Option, Pager, Table, Time } from "./parts.tsx";
+import { Badge, Empty, Num, Option, Pager, SourceTypes, Table, Time } from "./parts.tsx";
 import { mayWrite, queryOf, shownTenant } from "./visit.ts";
 
 const PAGE = 50;
@@ -70,17 +69,7 @@ const Filters = ({ wanted, names }: { wanted: Query; names: Map<string, string> 
         Part of the title
       </label>
       <input id="q" name="q" type="search" placeholder="Part of the title" maxlength={200} value={wanted.q ?? ""} />
-      <label class="hidden" for="source_type">
-        Kind of source
-      </label>
-      <select id="source_type" name="source_type">
-        <option value="">Any source</option>
-        {SOURCE_TYPES.map((type) => (
-          <Option value={type} chosen={type === wanted.source_type}>
-            {SOURCE_NAMES[type]}
-          </Option>
-        ))}
-      </select>
+      <SourceTypes chosen={wanted.source_type} />
       {names.size > 0 && (
         <>
           <label class="hidden" for="connection">

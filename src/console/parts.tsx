@@ -3,8 +3,9 @@
  */
 /** @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
+import { SOURCE_TYPES } from "../connector/connector.ts";
 import type { ItemStatus, JobStatus } from "../queue/job.ts";
-import { ago, utc } from "./format.ts";
+import { ago, SOURCE_NAMES, utc } from "./format.ts";
 
 /** How a state is meant; it chooses colour and sign, never colour alone. */
 type Tone = "ok" | "busy" | "warn" | "bad" | "quiet";
@@ -142,4 +143,21 @@ export const Option = ({ value, chosen, children }: PropsWithChildren<{ value: s
   <option value={value} selected={chosen}>
     {children}
   </option>
+);
+
+/** The choice of one source type, or any, in a form that filters. */
+export const SourceTypes = ({ chosen }: { chosen: string | undefined }) => (
+  <>
+    <label class="hidden" for="source_type">
+      Kind of source
+    </label>
+    <select id="source_type" name="source_type">
+      <option value="">Any source</option>
+      {SOURCE_TYPES.map((type) => (
+        <Option value={type} chosen={type === chosen}>
+          {SOURCE_NAMES[type]}
+        </Option>
+      ))}
+    </select>
+  </>
 );

@@ -3,16 +3,15 @@
  */
 /** @jsxImportSource hono/jsx */
 import * as v from "valibot";
-import { SOURCE_TYPES } from "../connector/connector.ts";
 import { sourceType } from "../http/fields.ts";
 import { contributions } from "../index/fuse.ts";
 import type { Hit, SearchMode } from "../index/search.ts";
 import { apiRoute, callApi } from "./act.ts";
 import { excerptOf } from "./excerpt.ts";
-import { count, duration, plural, SOURCE_NAMES } from "./format.ts";
+import { count, duration, plural } from "./format.ts";
 import { Heading } from "./layout.tsx";
 import { type ConsoleRoute, view } from "./page.ts";
-import { Empty, Option } from "./parts.tsx";
+import { Empty, Option, SourceTypes } from "./parts.tsx";
 import { ScoreBar } from "./plot.tsx";
 import { queryOf, shownTenant } from "./visit.ts";
 
@@ -110,17 +109,7 @@ const Question = ({ wanted }: { wanted: Wanted }) => (
           </Option>
         ))}
       </select>
-      <label class="hidden" for="source_type">
-        Kind of source
-      </label>
-      <select id="source_type" name="source_type">
-        <option value="">Any source</option>
-        {SOURCE_TYPES.map((type) => (
-          <Option value={type} chosen={type === wanted.source_type}>
-            {SOURCE_NAMES[type]}
-          </Option>
-        ))}
-      </select>
+      <SourceTypes chosen={wanted.source_type} />
       <button type="submit" class="primary">
         Search
       </button>
