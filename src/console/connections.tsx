@@ -9,6 +9,7 @@ import { type ConnectionRow, findConnection, listConnections, SERVED_BY } from "
 import { listJobs } from "../store/jobs.ts";
 import { apiRoute, callApi, readForm } from "./act.ts";
 import { connectionFormPages } from "./connection_form.tsx";
+import { signsIn } from "./connection_kinds.tsx";
 import { labelOf, SOURCE_NAMES } from "./format.ts";
 import { JobTable } from "./jobs.tsx";
 import { Heading } from "./layout.tsx";
@@ -103,6 +104,12 @@ async function connectionView(visit: Visit, tested: ConnectionTest | null): Prom
       <Facts of={[["Kind", kindOf(row)], ["Place", placeOf(row)], ...settingsOf(row)]} />
       <p>
         <a href={`/documents?connection=${id}`}>Documents of this connection</a>
+        {mayWrite(visit) && signsIn(row) && (
+          <>
+            {" · "}
+            <a href={`/connections/${id}/credentials`}>Replace its credentials</a>
+          </>
+        )}
       </p>
       <ScheduleOf visit={visit} tenantId={tenantId} id={id} />
       <section>

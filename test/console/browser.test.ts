@@ -60,7 +60,7 @@ async function pages(page: Page): Promise<Record<string, string>> {
     ((await api.call("GET", path)).json[list] as Record<string, string>[]).map((row) => row[id]!);
   const [to, from] = await idsOf(`/v1${rota}/versions`, "versions", "source_version_id");
   const [job] = await idsOf("/v1/jobs", "jobs", "job_id");
-  const [connection] = await idsOf("/v1/connections", "connections", "connection_id");
+  const [wiki, connection] = await idsOf("/v1/connections", "connections", "connection_id");
   return {
     overview: "/",
     search: "/search?q=incident",
@@ -75,6 +75,7 @@ async function pages(page: Page): Promise<Record<string, string>> {
     connections: "/connections",
     connection: `/connections/${connection}`,
     "new-connection": "/connections/new?kind=confluence",
+    credentials: `/connections/${wiki}/credentials`,
     upload: "/upload",
     settings: "/settings",
   };
@@ -189,6 +190,33 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
       await page.getByRole("button", { name: "Compare" }).click();
       expect(await page.locator("del").allTextContents()).toEqual(["Ada"]);
       expect(await page.locator("ins").allTextContents()).toEqual(["Grace"]);
+      await context.close();
+    },
+    TEST_MS,
+  );
+
+  test(
+    "without script, only the fields of the chosen way to sign in are shown, and its credentials can be replaced",
+    async () => {
+      const { context, page } = await enter({ javaScriptEnabled: false });
+      const field = (label: string) => page.getByLabel(label, { exact: true });
+      await page.goto(`${service.url}/connections/new?kind=confluence`);
+      await field("Name").fill("wiki");
+      await field("Address").fill("https://wiki.example.com");
+      expect([await field("API token").isVisible(), await field("Password").isVisible()]).toEqual([true, false]);
+      await field("Data Center: user and password").check();
+      expect([await field("API token").isVisible(), await field("Password").isVisible()]).toEqual([false, true]);
+      await field("User").fill("ada");
+      await field("Password").fill("secret");
+      await page.getByRole("button", { name: "Add" }).click();
+      await page.getByRole("heading", { name: "wiki", exact: true }).waitFor();
+      await page.getByRole("link", { name: "Replace its credentials" }).click();
+      expect([await field("User").inputValue(), await field("Password").inputValue()]).toEqual(["ada", ""]);
+      await field("Cloud: API token with scopes").check();
+      await field("API token with scopes").fill("token");
+      await page.getByRole("button", { name: "Replace" }).click();
+      await page.getByRole("heading", { name: "wiki", exact: true }).waitFor();
+      expect(await page.locator(".facts").first().textContent()).toContain("scoped_token");
       await context.close();
     },
     TEST_MS,

@@ -230,16 +230,6 @@ test("sync, test and cancel do what the API does", async () => {
   expect(tested.html).toContain("connector.root_not_allowed");
 });
 
-test("a connection is added by its form, and what is wrong with it is said", async () => {
-  const form = { kind: "s3", name: "prefix", bucket: "docs", prefix: "a/", include: "**/*.md, b/**", exclude: "" };
-  const added = await me.send("/connections", form);
-  expect(added.location).toMatch(/^\/connections\/[0-9a-f-]{36}$/);
-  expect((await me.look(added.location!)).html).toContain("s3://docs/a/");
-  expect((await me.send("/connections", form)).status).toBe(409);
-  expect((await me.send(`${added.location}/delete`, {})).location).toBe("/connections");
-  expect((await me.look(added.location!)).status).toBe(404);
-});
-
 test("a schedule is set by interval, by cron, and taken away; what is no cron is refused in words", async () => {
   const path = `/connections/${own.connection}`;
   const set = (every: string, cron = "") => me.send(`${path}/schedule`, { every, cron, timezone: "Europe/Berlin" });
