@@ -1,5 +1,5 @@
 /** What a benchmark is given: the services, the folders, how large to measure and where figures go. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDatabase } from "../support/database.ts";
@@ -80,17 +80,19 @@ export async function ingest(bench: Bench, at: Installation, folder: string, env
     stdout: "pipe",
     stderr: "pipe",
   });
+  const peak = watchPeak(child.pid);
   const [text, complaints] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
+  const peakMb = peak.stop();
   const wallMs = performance.now() - start;
   if (!text.startsWith("{")) throw new Error(`sluice ingest failed:\n${complaints}`);
   const usage = child.resourceUsage()!;
   const ledger = JSON.parse(text) as Ledger;
   if (ledger.job_status !== "done") throw new Error(`the job ended ${ledger.job_status}:\n${text}\n${complaints}`);
-  return { ...ledger, wallMs, cpuSeconds: Number(usage.cpuTime.total) / 1e6, peakMb: usage.maxRSS / 2 ** 20 };
+  return { ...ledger, wallMs, cpuSeconds: Number(usage.cpuTime.total) / 1e6, peakMb };
 }
 
 /** Runs one of the peers' scripts and returns the JSON that it prints. */
@@ -99,12 +101,37 @@ export async function runPeer<T>(script: string, options: Record<string, unknown
     stdout: "pipe",
     stderr: "pipe",
   });
+  const peak = watchPeak(child.pid);
   const [text, complaints, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
+  const peakMb = peak.stop();
   if (code !== 0) throw new Error(`${script} failed:\n${complaints}\n${text}`);
   const last = text.trim().split("\n").at(-1) ?? "";
-  return { ...(JSON.parse(last) as T), peakMb: (child.resourceUsage()?.maxRSS ?? 0) / 2 ** 20 };
+  return { ...(JSON.parse(last) as T), peakMb };
+}
+
+/**
+ * The largest resident size of a process, MB: the kernel's mark of its own memory. The maximum that it reports at its end
+ * (ru_maxrss) begins with the size of whoever started it.
+ */
+function watchPeak(pid: number): { stop(): number } {
+  let peakMb = 0;
+  const look = () => {
+    try {
+      const [, kb] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+      if (kb) peakMb = Number(kb) / 1024;
+    } catch {
+      // It has ended.
+    }
+  };
+  const timer = setInterval(look, 50);
+  return {
+    stop() {
+      clearInterval(timer);
+      return peakMb;
+    },
+  };
 }

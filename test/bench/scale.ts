@@ -34,7 +34,7 @@ export async function benchScale(bench: Bench): Promise<void> {
 
 /** Files that have been synced before, as far as the database knows. */
 export async function benchUnchanged(bench: Bench): Promise<void> {
-  const count = bench.quick ? DESCRIPTORS / 5 : DESCRIPTORS;
+  const count = bench.quick ? DESCRIPTORS / 10 : DESCRIPTORS;
   const at = await install(bench, "local objects");
   try {
     const folder = join(at.folder, "files");
