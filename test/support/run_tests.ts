@@ -62,13 +62,14 @@ async function runLane(lane: number, before: Promise<void>): Promise<Ended> {
     counts.failed = count(text, "fail") ?? counts.failed;
     counts.skipped = count(text, "skip") ?? counts.skipped;
     if (mayShow) {
-      process.stderr.write(kept);
+      await Bun.write(Bun.stderr, kept);
       kept = "";
     }
   }
   const code = await run.exited;
   await before;
-  process.stderr.write(kept);
+  // Written to its end, or the count of all would stand in the middle of it.
+  await Bun.write(Bun.stderr, kept);
   // A run that broke off counts as failed whatever it had counted until then.
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
   return { ok: code === 0 && counts.passed > 0, ...counts };

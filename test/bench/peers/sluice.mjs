@@ -13,7 +13,7 @@ const LANES = 2;
 const IDLE_MS = 1000;
 
 await play(async ({ url, tenantId, jobId, role }) => {
-  const sql = connectDatabase({ url, separated: true }, { max: 4, applicationName: "sluice bench" });
+  const sql = connectDatabase({ url, separated: true }, { max: 4, applicationName: "sluice bench", genericPlans: true });
   const wake = new Wake(sql);
   return {
     async enqueue(payloads) {
