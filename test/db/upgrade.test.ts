@@ -130,6 +130,7 @@ describe.if(server !== undefined)("a database of an earlier release", () => {
     undo.push(() => endDatabase(old, 1));
     const done: string[] = [];
     const migrated = Promise.withResolvers<string[]>();
+    let migrating = false;
     const work = async (): Promise<void> => {
       for (;;) {
         const item = await old.begin(claimAsBefore);
@@ -137,7 +138,10 @@ describe.if(server !== undefined)("a database of an earlier release", () => {
         done.push(item.item_id);
         await old.begin((tx) => tx.unsafe(SETTLE_AS_BEFORE, [item.item_id, item.run_lease]));
         // From the middle of the work on there is no waiting for the migration: it and the workers wait for each other's locks.
-        if (done.length === 10) migrate(sql).then(migrated.resolve, migrated.reject);
+        if (done.length >= 10 && !migrating) {
+          migrating = true;
+          migrate(sql).then(migrated.resolve, migrated.reject);
+        }
         if (done.length >= 30) await migrated.promise;
       }
     };
