@@ -39,7 +39,7 @@ export const CODES = {
   "backup.other_version": code(422, "Restore with a release at least as new as the one that wrote the backup."),
 
   "cli.bad_option": code(400, "Correct the named option; --help shows what it takes."),
-  "cli.is_folder": code(400, "Name its files (FOLDER/*), or index the whole folder with `sluice ingest`."),
+  "cli.is_folder": code(400, "Name a folder with documents, or files; `--type` says what files of other names are."),
   "cli.unreadable_file": code(400, "Check the path and its permissions."),
 
   "config.invalid": code(500, "Correct the named environment variables and start again."),

@@ -1,8 +1,8 @@
 /**
- * `sluice convert FILE…`: documents to Markdown without database or object store. One file goes to stdout, several go
- * into a folder; a file that fails never keeps the others from being converted.
+ * `sluice convert FILE|FOLDER…`: documents to Markdown without database or object store. One file goes to stdout, several
+ * go into a folder; a file that fails never keeps the others from being converted.
  */
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ConvertedDocument } from "../convert/convert.ts";
 import type { Format } from "../convert/converted.ts";
@@ -35,6 +35,17 @@ export const TYPES: Readonly<Record<string, Format>> = {
   confluence: "confluence",
 };
 
+/** What is taken of a folder: all that can be recognised, or what may be of the type that was asked for. */
+const IN_FOLDERS = /\.(?:md|markdown|txt|html?|docx|pdf)$/i;
+const OF_TYPE: Readonly<Partial<Record<Format, RegExp>>> = {
+  markdown: /\.(?:md|markdown)$/i,
+  text: /\.txt$/i,
+  html: /\.x?html?$/i,
+  confluence: /\.(?:x?html?|xml)$/i,
+  docx: /\.docx$/i,
+  pdf: /\.pdf$/i,
+};
+
 interface Failure {
   file: string;
   code: string;
@@ -43,12 +54,15 @@ interface Failure {
 }
 
 /** Converts the files in order; the exit code is 0 if all of them were converted, 1 if not, 2 for wrong usage. */
-export async function runConvert(files: string[], options: ConvertCommandOptions): Promise<number> {
+export async function runConvert(paths: string[], options: ConvertCommandOptions): Promise<number> {
   const format = options.type === undefined ? undefined : TYPES[options.type.toLowerCase()];
   if (options.type !== undefined && !format) {
     say(`sluice: unknown type ${options.type}; use one of ${Object.keys(TYPES).join(", ")}`);
     return EXIT.usage;
   }
+  const files = (
+    await Promise.all(paths.map((path) => filesOf(path, (format && OF_TYPE[format]) ?? IN_FOLDERS)))
+  ).flat();
   if (files.length > 1 && !options.out && !options.json) {
     say("sluice: several files need --out DIR (or --json)");
     return EXIT.usage;
@@ -79,11 +93,24 @@ export async function runConvert(files: string[], options: ConvertCommandOptions
   return failures.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
+/** A folder as its documents, in the order of their names; one that holds none, and everything else, as it is. */
+async function filesOf(path: string, wanted: RegExp): Promise<string[]> {
+  const isFolder = await stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const found = entries.filter((entry) => entry.isFile() && wanted.test(entry.name));
+  return found.length > 0 ? found.map((entry) => join(entry.parentPath, entry.name)).sort() : [path];
+}
+
 async function convertFile(file: string, format: Format | undefined, child: ConvertChild): Promise<ConvertedDocument> {
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new InputError("cli.unreadable_file", error.code === "ENOENT" ? "no such file" : error.message);
   });
-  if (info.isDirectory()) throw new InputError("cli.is_folder", "this is a folder");
+  if (info.isDirectory())
+    throw new InputError("cli.is_folder", "this folder holds no document that could be converted");
   const bytes = await Bun.file(file)
     .bytes()
     .catch((error: unknown) => {

@@ -103,15 +103,15 @@ function addDocumentCommands(program: Command, run: Run): void {
     .option("--json", "as one JSON object", false)
     .action((job, o) => run(async (c) => (await import("./jobs.ts")).jobs(job, o, c.config, c.launch, c.log), true));
   program
-    .command("convert <file...>")
-    .description("convert files to Markdown without indexing them")
+    .command("convert <path...>")
+    .description("convert files, or all documents of folders, to Markdown without indexing them")
     .option("--out <dir>", "write DIR/NAME.ext.md for each file instead of printing")
     .option("--type <type>", "md, txt, html, docx, pdf or confluence, instead of looking at the file")
     .option("--json", "report each file as a JSON line", false)
-    .action((files, o) =>
+    .action((paths, o) =>
       run(
         async (c) =>
-          (await import("./convert.ts")).runConvert(files, {
+          (await import("./convert.ts")).runConvert(paths, {
             ...o,
             childCommand: c.launch.childCommand,
             ...c.config.convert,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,6 +11,11 @@ beforeAll(async () => {
   await writeFile(join(folder, "a.md"), "---\ntitle: A\n---\n# A  \n");
   await writeFile(join(folder, "b.txt"), "1. not *Markdown*\n");
   await writeFile(join(folder, "c.png"), Buffer.from("89504e470d0a1a0a00000000", "hex"));
+  await mkdir(join(folder, "empty"));
+  await mkdir(join(folder, "tree/deep"), { recursive: true });
+  await writeFile(join(folder, "tree/one.md"), "# One\n");
+  await writeFile(join(folder, "tree/deep/two.txt"), "two\n");
+  await writeFile(join(folder, "tree/page.xhtml"), "<p>A page</p>");
   await writeFile(join(folder, "long.md"), "word word word word\n".repeat(50_000));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -28,13 +33,20 @@ test("one file goes to stdout, whole", async () => {
 });
 
 test("several files go into a folder; what fails is listed at the end and does not stop the rest", async () => {
-  const { code, stdout, stderr } = await convert("c.png", ".", "missing.md", "b.txt", "a.md", "--out", "out");
+  const { code, stdout, stderr } = await convert("c.png", "empty", "missing.md", "b.txt", "a.md", "--out", "out");
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).toContain("3 of 5 files could not be converted");
   for (const failure of ["(convert.unsupported_type)", "(cli.is_folder)", "(cli.unreadable_file)"])
     expect(stderr).toContain(failure);
   expect((await readdir(join(folder, "out"))).sort()).toEqual(["a.md.md", "b.txt.md"]);
   expect(await readFile(join(folder, "out/b.txt.md"), "utf8")).toBe("1\\. not \\*Markdown\\*\n");
+});
+
+test("a folder is all documents in it that are of the type", async () => {
+  expect((await convert("tree", "--out", "of-tree")).code).toBe(0);
+  expect((await readdir(join(folder, "of-tree"))).sort()).toEqual(["one.md.md", "two.txt.md"]);
+  expect((await convert("tree", "--type", "confluence", "--out", "of-pages")).code).toBe(0);
+  expect(await readdir(join(folder, "of-pages"))).toEqual(["page.xhtml.md"]);
 });
 
 test("a type overrules recognition, and a wrong one is a usage error", async () => {
