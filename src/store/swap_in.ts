@@ -246,7 +246,7 @@ async function deleteVanishedChunks(
   await tx`
     DELETE FROM chunks
     WHERE tenant_id = ${tenantId} AND document_id = ANY (${documents.map((d) => d.documentId)}::uuid[])
-      AND chunk_id <> ALL (${documents.flatMap((d) => d.chunks.map((c) => c.chunkId))}::uuid[])`;
+      AND chunk_id NOT IN (SELECT unnest(${documents.flatMap((d) => d.chunks.map((c) => c.chunkId))}::uuid[]))`;
 }
 
 /** Sync state and the pointer to the current version. */

@@ -57,7 +57,10 @@ export interface ListedScope {
   sourceTypes?: readonly string[];
 }
 
-/** Sources of the connection that a complete listing lacks, before anything is done about them. */
+/**
+ * Sources of the connection that a complete listing lacks, before anything is done about them. NOT IN (SELECT …) is looked
+ * up in a hash table, <> ALL in a plan for any value by going through all that was seen, for each source.
+ */
 export async function missingSources(
   sql: Sql,
   { tenantId, connectionId, sourceTypes }: ListedScope,
@@ -65,7 +68,7 @@ export async function missingSources(
 ): Promise<{ sourceId: string; externalRef: string }[]> {
   const rows = await sql<{ source_id: string; external_ref: string }[]>`
     SELECT source_id, external_ref FROM source_sync_state
-    WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id <> ALL (${seen}::uuid[])
+    WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id NOT IN (SELECT unnest(${seen}::uuid[]))
       AND (${sourceTypes ?? null}::text[] IS NULL OR source_type = ANY (${sourceTypes ?? null}::text[]))`;
   return rows.map((row) => ({ sourceId: row.source_id, externalRef: row.external_ref }));
 }
@@ -88,7 +91,7 @@ export async function applyTombstones(
     const missing = await tx<{ source_id: string; presence: string }[]>`
       SELECT s.source_id, coalesce(src.presence, 'unknown') AS presence
       FROM source_sync_state s LEFT JOIN sources src ON src.tenant_id = s.tenant_id AND src.source_id = s.source_id
-      WHERE s.tenant_id = ${tenantId} AND s.connection_id = ${connectionId} AND s.source_id <> ALL (${seen}::uuid[])
+      WHERE s.tenant_id = ${tenantId} AND s.connection_id = ${connectionId} AND s.source_id NOT IN (SELECT unnest(${seen}::uuid[]))
         AND (${types}::text[] IS NULL OR s.source_type = ANY (${types}::text[]))`;
     // Sources that never were ingested have nothing to hide: their memory goes at once.
     const forgotten = missing.filter((m) => m.presence === "unknown").map((m) => m.source_id);
