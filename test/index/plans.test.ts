@@ -12,6 +12,7 @@ import { type ClaimedItem, claimItems } from "../../src/queue/claim_items.ts";
 import { settleItems } from "../../src/queue/settle.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import { diffAgainstSyncState } from "../../src/store/sync_state.ts";
+import { missingSources } from "../../src/store/tombstones.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { prepared, TYPE } from "../support/documents.ts";
 import { indexesOf, plansOf, readWhole } from "../support/plans.ts";
@@ -117,6 +118,18 @@ test("a page of descriptors is compared by key", async () => {
   });
   expect(indexesOf(plans)).toContain("source_sync_state_pkey");
   expect(readWhole(plans, LARGE)).toEqual([]);
+});
+
+test("what a listing lacks is not found by going through all that it holds, for each source", async () => {
+  if (!server) return;
+  const seen = Array.from({ length: 1_000 }, () => crypto.randomUUID());
+  const own = asTenant(runtime, tenant);
+  const plans = await plansOf(runtime, own, () =>
+    missingSources(own, { tenantId: tenant, connectionId: tenant }, seen),
+  );
+  expect(plans.length).toBeGreaterThan(0);
+  // Its rows become a hash table; an array would be compared one by one.
+  for (const { nodes } of plans) expect(nodes.map(({ type }) => type)).toContain("ProjectSet");
 });
 
 test("new versions go in by key: documents, chunks, full text, vectors to take over, links that wait", async () => {
