@@ -10,6 +10,7 @@ import { ensureVectorIndex, vectorIndexName } from "../../src/index/vector_index
 import { insertVectors } from "../../src/index/write_vectors.ts";
 import { type ClaimedItem, claimItems } from "../../src/queue/claim_items.ts";
 import { settleItems } from "../../src/queue/settle.ts";
+import { resolveLinks } from "../../src/store/links.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import { diffAgainstSyncState } from "../../src/store/sync_state.ts";
 import { missingSources } from "../../src/store/tombstones.ts";
@@ -183,6 +184,19 @@ const searchPlans = (request: Omit<SearchRequest, "tenantId">) =>
     async () => expect((await search(runtime, embedder, { tenantId: tenant, ...request })).length).toBeGreaterThan(0),
     ["force_custom_plan"],
   );
+
+test("links that wait are looked up by their target, also for a tenant that the statistics do not know", async () => {
+  if (!server) return;
+  const fresh = await newTenant(sql);
+  const documents = (await claim()).slice(0, 4).map((item) => prepared(item, "# New\n"));
+  const plans = await plansOf(runtime, asTenant(runtime, fresh), () => resolveLinks(runtime, fresh, documents));
+  const waiting = plans.filter(({ statement }) => statement.includes("tenant_links"));
+  expect(waiting.length).toBeGreaterThan(0);
+  for (const plan of waiting) {
+    expect(indexesOf([plan])).toContain("document_links_targets");
+    expect(indexesOf([plan])).not.toContain("document_links_pkey");
+  }
+});
 
 test("search finds words by the index of words, and vectors by the index of their model", async () => {
   if (!server) return;
