@@ -29,13 +29,14 @@ export function asSystem(sql: Sql): Sql {
 /** The pool within the scope that holds when a statement begins; without one it finds no row. */
 export function inScope(sql: Sql, scope: () => Scope | null): Sql {
   const pool = poolOf(sql);
-  const begin = <T>(options: string, work: (tx: TransactionSql) => T): Promise<unknown> => {
+  const begin = (options: string, work: Work, single = false): Promise<unknown> => {
     const now = scope();
-    return pool.begin(options, (tx) => {
+    const scopedWork = (tx: TransactionSql) => {
       // Not awaited: it travels with the statement that follows, and if it fails, so does the transaction.
       if (now) enter(tx, pool, now);
       return work(tx);
-    });
+    };
+    return (pool.begin as unknown as PatchedBegin)(options, scopedWork, single);
   };
   const handle = new Proxy(pool, {
     apply(_target, _self, [first, ...values]: unknown[]) {
@@ -80,7 +81,9 @@ export async function asLogin<T>(sql: Sql, work: (connection: Sql) => Promise<T>
 }
 
 type Work = (tx: TransactionSql) => unknown;
-type Begin = (options: string, work: Work) => Promise<unknown>;
+type Begin = (options: string, work: Work, single?: boolean) => Promise<unknown>;
+/** `single`: work returns a statement and no other follows, so the commit is sent with it (db/patches). */
+type PatchedBegin = (options: string, work: Work, single: boolean) => Promise<unknown>;
 
 const poolOf = (sql: Sql): Sql => pools.get(sql) ?? sql;
 
@@ -130,13 +133,14 @@ function scoped<T>(statement: T, repeat: (tx: TransactionSql) => unknown, begin:
     return inner?.cancel();
   };
   outer.handler = () => {
-    begin("", (tx) => {
+    const work: Work = (tx) => {
       if (cancelled) throw Object.assign(new Error("canceled before it began"), { code: "57014" });
       inner = repeat(tx) as { cancel(): unknown };
       // A rejection is the transaction's too, and told from there.
       if (READS.test(outer.strings[0] ?? "")) (inner as unknown as Promise<unknown>).then(outer.resolve, () => {});
       return inner;
-    }).then(
+    };
+    begin("", work, true).then(
       (rows) => outer.resolve(rows),
       (error: unknown) => outer.reject(error),
     );

@@ -48,12 +48,15 @@ interface ClaimedRow {
 export interface ClaimRequest {
   worker: string;
   leaseSeconds: number;
-  /** How many items of which lane this worker can take now. */
+  /** How many items of which lane this worker can take now; at most CLAIM_MAX. */
   lane: Lane;
   limit: number;
   /** Jobs that gave nothing a moment ago: all their ready rows were locked by other claims. */
   exceptJobs?: string[];
 }
+
+/** Items that one claim gives at most. */
+export const CLAIM_MAX = 48;
 
 /** Claims up to `limit` items of one job; an empty array when there is nothing to do. */
 export async function claimItems(sql: Sql, request: ClaimRequest): Promise<ClaimedItem[]> {
@@ -66,27 +69,34 @@ export async function claimItems(sql: Sql, request: ClaimRequest): Promise<Claim
       WHERE job_status IN ('processing', 'retrying') AND cancel_requested_at IS NULL
         AND items_open > 0 AND job_id <> ALL (${request.exceptJobs ?? []}::uuid[])
     ), job AS (
-      SELECT a.* FROM active a
-      WHERE EXISTS (SELECT 1 FROM ingest_items i WHERE i.job_id = a.job_id AND i.lane = ${request.lane}
-        AND i.item_status = 'queued' AND i.available_at <= now())
+      -- LATERAL, ordered as the index is, here and below: each job's queue is entered by its key, whatever the planner
+      -- believes of a table that is being filled.
+      SELECT a.* FROM active a CROSS JOIN LATERAL (
+        SELECT 1 FROM ingest_items i
+        WHERE i.job_id = a.job_id AND i.lane = ${request.lane} AND i.item_status = 'queued' AND i.available_at <= now()
+        ORDER BY i.available_at, i.item_id LIMIT 1
+      ) AS something
       ORDER BY a.tenant_served_at, a.last_served_at, a.job_id LIMIT 1
     ), ready AS (
-      -- LATERAL: Postgres does not know that there is one job, and would sort all that is queued at every claim.
       SELECT first.* FROM job CROSS JOIN LATERAL (
-        SELECT i.tenant_id, i.job_id, i.item_id FROM ingest_items i
+        SELECT i.ctid AS place, i.tenant_id, i.job_id, i.item_id FROM ingest_items i
         WHERE i.job_id = job.job_id AND i.tenant_id = job.tenant_id AND i.lane = ${request.lane}
           AND i.item_status = 'queued' AND i.available_at <= now()
         ORDER BY i.available_at, i.item_id LIMIT ${request.limit}
         FOR UPDATE OF i SKIP LOCKED
-      ) AS first
+      -- Written out, since a parameter would be taken for a tenth of the table, and all of it be read to update these few.
+      ) AS first LIMIT 48
     ), served AS (
+      -- A job that is alone takes no turns; its row, once it has been served, is left to those who settle.
       UPDATE ingest_jobs j SET last_served_at = clock_timestamp() FROM job
       WHERE j.tenant_id = job.tenant_id AND j.job_id = job.job_id AND EXISTS (SELECT 1 FROM ready)
+        AND (job.last_served_at = '-infinity' OR (SELECT count(*) FROM active) > 1)
     ), claimed AS (
       UPDATE ingest_items i SET item_status = 'running', attempt = i.attempt + 1, run_lease = nextval('run_leases'),
         leased_by = ${request.worker}, leased_until = now() + make_interval(secs => ${request.leaseSeconds})
       FROM ready
-      WHERE i.tenant_id = ready.tenant_id AND i.job_id = ready.job_id AND i.item_id = ready.item_id
+      -- By its place, which is locked; one that an update has moved since this statement began is left to the next claim.
+      WHERE i.ctid = ready.place AND i.tenant_id = ready.tenant_id AND i.job_id = ready.job_id AND i.item_id = ready.item_id
       RETURNING i.*
     )
     SELECT c.tenant_id, c.job_id, c.item_id::text, c.run_lease::text, c.attempt, c.connection_id, c.source_id, c.source_type,

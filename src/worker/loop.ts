@@ -13,7 +13,7 @@ import { Batcher } from "../pipeline/batch.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { ingestItem, type Progress } from "../pipeline/ingest.ts";
-import { type ClaimedItem, claimItems } from "../queue/claim_items.ts";
+import { CLAIM_MAX, type ClaimedItem, claimItems } from "../queue/claim_items.ts";
 import { claimJob } from "../queue/claim_job.ts";
 import { heartbeatItems } from "../queue/heartbeat.ts";
 import type { Lane } from "../queue/job.ts";
@@ -26,7 +26,7 @@ import { Interruption, settlementOf } from "./outcome.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Items of each lane that one thread works on at once. Isolated ones share one child process. */
-const LANE_MAX: Readonly<Record<Lane, number>> = { inline: 48, isolated: 2 };
+const LANE_MAX: Readonly<Record<Lane, number>> = { inline: CLAIM_MAX, isolated: 2 };
 
 /** Payloads that one thread holds at once, as far as their sizes are known. */
 const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;

@@ -148,6 +148,45 @@ describe("a handle within a scope", () => {
     expect(await codeOf(late)).toBe("23503");
   });
 
+  test("fails rather than finds nothing where a prepared statement has to be made anew", async () => {
+    const one = connectDatabase({ ...database.target, separated: true }, { max: 1, applicationName: "test" });
+    const own = asTenant(one, victim.tenant);
+    const sources = () => own`SELECT * FROM sources`.then((rows) => rows.length);
+    try {
+      const before = await sources();
+      expect(before).toBeGreaterThan(0);
+      await sql`ALTER TABLE sources ADD COLUMN added integer`;
+      // "cached plan must not change result type"; run again by the driver, it would be outside of its transaction.
+      expect(await codeOf(sources())).toBe("0A000");
+      expect(await sources()).toBe(before);
+    } finally {
+      await sql`ALTER TABLE sources DROP COLUMN IF EXISTS added`;
+      await endDatabase(one, 1);
+    }
+  });
+
+  test("keeps the order of what is sent at once, in many transactions on few connections", async () => {
+    const few = connectDatabase({ ...database.target, separated: true }, { max: 2, applicationName: "test" });
+    try {
+      const seen = await Promise.all(
+        Array.from({ length: 200 }, (_, i) => {
+          const tenant = i % 2 === 0 ? victim.tenant : other.tenant;
+          const own = asTenant(few, tenant);
+          if (i % 10 === 3) return codeOf(own`SELECT ${i} / 0`);
+          if (i % 10 === 5) return own.begin(async (tx) => (await names(tx as unknown as Sql))[0]!.tenant_id);
+          return own<{ id: string }[]>`SELECT tenant_id || ${`#${i}`} AS id FROM tenants`.then((rows) => rows[0]!.id);
+        }),
+      );
+      for (const [i, found] of seen.entries()) {
+        const tenant = i % 2 === 0 ? victim.tenant : other.tenant;
+        expect(found).toBe(i % 10 === 3 ? "22012" : i % 10 === 5 ? tenant : `${tenant}#${i}`);
+      }
+      expect((await names(few)).length).toBe(0);
+    } finally {
+      await endDatabase(few, 1);
+    }
+  });
+
   test("follows its scope from statement to statement", async () => {
     let tenantId: string | null = null;
     const pool = inScope(runtime, () => (tenantId ? { tenantId } : null));

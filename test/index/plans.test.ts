@@ -103,6 +103,8 @@ test("a claim reads the index of waiting items and nothing from end to end", asy
   const plans = await plansOf(runtime, asSystem(runtime), claim);
   expect(indexesOf(plans)).toContain("ingest_items_ready");
   expect(readWhole(plans, LARGE)).toEqual([]);
+  for (const { nodes } of plans.filter(({ statement }) => statement.includes("SKIP LOCKED")))
+    expect(nodes.map(({ type }) => type)).toContain("Tid Scan");
 });
 
 test("a page of descriptors is compared by key", async () => {
