@@ -18,12 +18,15 @@ const B = 0.75;
 const TS_RANK_K = 0.645;
 
 /** Chunks that terms of known rarity may select, by estimate; and at most, whatever the estimate. */
-const CANDIDATES = 4_000;
+const CANDIDATES = 3_000;
 const MAX_CANDIDATES = 12_000;
 /** Of chunks that have common terms only, beside those with rare ones. */
 const FILLING_CANDIDATES = 2_000;
 /** Where rarity is counted among the candidates, all that match are needed. */
 const MAX_COUNTED_CANDIDATES = 20_000;
+
+/** With so many candidates that have rare terms, those that have common ones only would hardly be among the best. */
+const RARE_SUFFICE = 500;
 
 /** With so many candidates behind a filter, those that have common terms only are not looked for. */
 const ENOUGH = 20;
@@ -152,6 +155,8 @@ function selections(plan: QueryPlan, config: string, filtered: boolean): Selecti
   }
   const rare: Selection[] = alone.length > 0 ? [{ tsquery: anyOf(alone, config), limit: MAX_CANDIDATES }] : [];
   if (byRarity.length === 0) return rare;
+
+  if (selected >= RARE_SUFFICE && !filtered) return rare;
 
   const together: string[] = [];
   let share = 1;
