@@ -21,7 +21,7 @@ import { type S3ErrorCodes, s3Error, statusOf } from "./s3_errors.ts";
 
 const SCHEME = "s3://";
 /** At least 5 MiB (S3), and small enough that some tens of uploads at once fit into memory. */
-const PART_BYTES = 16 * 1024 * 1024;
+const PART_BYTES = 8 * 1024 * 1024;
 const CONFLICT_ATTEMPTS = 6;
 
 const ERROR_CODES: S3ErrorCodes = {

@@ -18,8 +18,27 @@ const EMBED_GRACE_SECONDS = 120;
 
 /** `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model. */
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
+  const results = await makeCurrent(sql, documents, model).catch((error: unknown) => {
+    if (!isCreatedElsewhere(error)) throw error;
+    return makeCurrent(sql, documents, model);
+  });
+  const current = documents.filter((_, i) => results[i]!.state === "current");
+  if (current.length > 0) await resolveLinks(sql, documents[0]!.tenantId, current);
+  return results;
+}
+
+/**
+ * Another transaction created one of the sources at this very moment. ON CONFLICT looks at one unique key only, and the
+ * table has two that say the same; by now the other one has committed.
+ */
+const isCreatedElsewhere = (error: unknown): boolean => {
+  const { code, table_name } = error as { code?: string; table_name?: string };
+  return code === "23505" && table_name === "sources";
+};
+
+async function makeCurrent(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   const tenantId = documents[0]!.tenantId;
-  const results = await asTenant(sql, tenantId).begin(async (tx) => {
+  return (await asTenant(sql, tenantId).begin(async (tx) => {
     const [held, newest, indexedAs] = await Promise.all([
       lockClaims(tx, tenantId, documents),
       upsertSources(tx, tenantId, documents),
@@ -42,10 +61,7 @@ export async function swapIn(sql: Sql, documents: PreparedDocument[], model: str
       state: states[i]!,
       chunkIdsToEmbed: states[i] === "current" ? (toEmbed.get(d.documentId) ?? []) : [],
     }));
-  });
-  const current = documents.filter((_, i) => results[i]!.state === "current");
-  if (current.length > 0) await resolveLinks(sql, tenantId, current);
-  return results;
+  })) as SwapResult[];
 }
 
 /** Holds the claimed rows until commit: neither a rescue nor a cancel can take them away in between. */
