@@ -14,6 +14,8 @@ const OVERDUE = 5;
 /** halfvec takes no more in an index (pgvector README, "Indexing"). */
 const MAX_DIMENSIONS = 4_000;
 const BUILD_LOCK = 7_203_118_245;
+/** Memory for the build unless the server gives more; what does not fit is built many times slower. */
+const BUILD_KB = 512 * 1024;
 
 /** Name of the index of a model; models may have any name, identifiers may not. */
 export function vectorIndexName(model: string, dim: number): string {
@@ -41,7 +43,9 @@ export async function ensureVectorIndex(sql: Sql, model: string, dim: number, du
     if (!lock?.taken) return false;
     try {
       if (await indexIsReady(connection, model, dim)) return false;
-      await connection`SELECT set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', '512MB', false)`;
+      await connection`
+        SELECT set_config('statement_timeout', '0', false), set_config('maintenance_work_mem', greatest(setting::bigint, ${BUILD_KB})::text, false)
+        FROM pg_settings WHERE name = 'maintenance_work_mem'`;
       await connection.unsafe(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
       await connection.unsafe(`CREATE INDEX CONCURRENTLY ${name} ON chunk_vectors
         USING hnsw ((embedding::halfvec(${dim})) halfvec_cosine_ops) WHERE embedding_model = ${literal(model)} AND embedding_dim = ${dim}`);
