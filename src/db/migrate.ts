@@ -4,13 +4,16 @@
  * migrations differ from those the binary carries. Two binaries that start at once migrate once.
  */
 import { createHash } from "node:crypto";
-import type { Sql } from "postgres";
-import { PermanentError } from "../errors.ts";
+import type { Sql, TransactionSql } from "postgres";
+import { PermanentError, SluiceError } from "../errors.ts";
 import { type Access, readAccess, secureTables } from "./access.ts";
 import { MIGRATIONS, type Migration, SCHEMA_VERSION } from "./migrations.ts";
+import { toSluiceError } from "./sqlstate.ts";
 
 /** Key of the advisory lock that migrators take; arbitrary, but the same in every release. */
 const MIGRATION_LOCK = 7_203_118_244;
+/** Workers of the release before lock what a migration changes; whom Postgres chooses to end a deadlock tries again. */
+const TRIES = 6;
 
 export interface MigrationStatus {
   version: number;
@@ -76,7 +79,7 @@ export async function migrate(sql: Sql): Promise<string[]> {
   const current = (await migrationStatus(sql)).every((migration) => migration.appliedAt !== null);
   const applied = current ? [] : await applyMigrations(sql, MIGRATIONS);
   if (!(await readAccess(sql)).separated)
-    await sql.begin(async (tx) => {
+    await beginAgain(sql, async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
       await secureTables(tx);
     });
@@ -93,7 +96,7 @@ export async function prepareDatabase(sql: Sql): Promise<Access & { applied: str
 export async function applyMigrations(sql: Sql, migrations: readonly Migration[]): Promise<string[]> {
   const done: string[] = [];
   for (const migration of migrations) {
-    const applied = await sql.begin(async (tx) => {
+    const applied = await beginAgain(sql, async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
       await tx`CREATE TABLE IF NOT EXISTS schema_migrations (
         version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
@@ -110,4 +113,15 @@ export async function applyMigrations(sql: Sql, migrations: readonly Migration[]
     if (applied) done.push(migration.name);
   }
   return done;
+}
+
+async function beginAgain<T>(sql: Sql, work: (tx: TransactionSql) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return (await sql.begin(work)) as T;
+    } catch (error) {
+      const fault = toSluiceError(error, "migration");
+      if (attempt >= TRIES || !(fault instanceof SluiceError && fault.code === "database.conflict")) throw error;
+      await Bun.sleep(Math.random() * 100 * 2 ** attempt);
+    }
 }

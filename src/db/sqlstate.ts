@@ -52,6 +52,9 @@ function transientCode(error: unknown): ErrorCode | undefined {
   // A Unix socket that is not there (any more).
   if (code === "ENOENT" && syscall === "connect") return "database.unavailable";
   if (error.name !== "PostgresError") return undefined;
+  // A migration has changed what a prepared statement returns; it has been forgotten, the next one is made anew.
+  if (code === "0A000" && (error as { routine?: unknown }).routine === "RevalidateCachedQuery")
+    return "database.conflict";
   return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)];
 }
 

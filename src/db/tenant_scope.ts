@@ -107,13 +107,9 @@ function enter(tx: TransactionSql, pool: Sql, scope: Scope): void {
 interface Statement {
   handler: (statement: Statement) => void;
   canceller: (() => unknown) | null;
-  strings: readonly string[];
   resolve(rows: unknown): void;
   reject(error: unknown): void;
 }
-
-/** Nothing of it can fail any more at its commit, so its rows need not wait for that. */
-const READS = /^\s*SELECT\b/i;
 
 const isTemplate = (value: unknown): boolean => Array.isArray((value as { raw?: unknown } | null)?.raw);
 
@@ -122,7 +118,7 @@ const call = (sql: Sql | TransactionSql, first: unknown, values: unknown[]): unk
 
 /**
  * The statement as the pool would make it, lazy and usable as a part of another one, but run by `repeat` in a transaction.
- * What writes is settled when that has committed, since constraints may be deferred until then.
+ * It is settled by the transaction: its BEGIN may have failed without the statement's notice, its commit by what was deferred.
  */
 function scoped<T>(statement: T, repeat: (tx: TransactionSql) => unknown, begin: Begin): T {
   const outer = statement as unknown as Statement;
@@ -136,8 +132,6 @@ function scoped<T>(statement: T, repeat: (tx: TransactionSql) => unknown, begin:
     const work: Work = (tx) => {
       if (cancelled) throw Object.assign(new Error("canceled before it began"), { code: "57014" });
       inner = repeat(tx) as { cancel(): unknown };
-      // A rejection is the transaction's too, and told from there.
-      if (READS.test(outer.strings[0] ?? "")) (inner as unknown as Promise<unknown>).then(outer.resolve, () => {});
       return inner;
     };
     begin("", work, true).then(

@@ -5,7 +5,7 @@
  * k = 0.645 within a few percent. So k·s/(1-s) is the number of occurrences, computed in C for every candidate.
  * Title, path and text count alike: a word of the title is one more occurrence in each chunk.
  *
- * Candidates are bounded: beyond what the rarest terms select, common terms select only together.
+ * Candidates are bounded: beyond what the rarest terms select, common terms select only together, if at all.
  */
 import { documentJoin, type Scope } from "./filters.ts";
 import type { QueryPlan, QueryTerm } from "./query_terms.ts";
@@ -25,7 +25,7 @@ const FILLING_CANDIDATES = 2_000;
 /** Where rarity is counted among the candidates, all that match are needed. */
 const MAX_COUNTED_CANDIDATES = 20_000;
 
-/** With so many candidates that have rare terms, those that have common ones only would hardly be among the best. */
+/** With so many candidates that have rare terms, those that have common ones only are not looked for if these weigh less. */
 const RARE_SUFFICE = 500;
 
 /** With so many candidates behind a filter, those that have common terms only are not looked for. */
@@ -156,7 +156,10 @@ function selections(plan: QueryPlan, config: string, filtered: boolean): Selecti
   const rare: Selection[] = alone.length > 0 ? [{ tsquery: anyOf(alone, config), limit: MAX_CANDIDATES }] : [];
   if (byRarity.length === 0) return rare;
 
-  if (selected >= RARE_SUFFICE && !filtered) return rare;
+  // Whoever has one of the rare terms outranks, as a rule, who has all of the common ones.
+  const weight = (term: QueryTerm): number => inverseFrequency(plan.chunks, term.chunks ?? 0);
+  const common = byRarity.reduce((sum, term) => sum + weight(term), 0);
+  if (selected >= RARE_SUFFICE && common < weight(alone.at(-1)!) && !filtered) return rare;
 
   const together: string[] = [];
   let share = 1;

@@ -51,8 +51,6 @@ export interface ClaimRequest {
   /** How many items of which lane this worker can take now; at most CLAIM_MAX. */
   lane: Lane;
   limit: number;
-  /** Jobs that gave nothing a moment ago: all their ready rows were locked by other claims. */
-  exceptJobs?: string[];
 }
 
 /** Items that one claim gives at most. */
@@ -67,7 +65,7 @@ export async function claimItems(sql: Sql, request: ClaimRequest): Promise<Claim
         max(last_served_at) OVER (PARTITION BY tenant_id) AS tenant_served_at
       FROM ingest_jobs
       WHERE job_status IN ('processing', 'retrying') AND cancel_requested_at IS NULL
-        AND items_open > 0 AND job_id <> ALL (${request.exceptJobs ?? []}::uuid[])
+        AND items_open > 0
     ), job AS (
       -- LATERAL, ordered as the index is, here and below: each job's queue is entered by its key, whatever the planner
       -- believes of a table that is being filled.

@@ -7,6 +7,7 @@
 import type { Sql, TransactionSql } from "postgres";
 import { asTenant } from "../db/tenant_scope.ts";
 import { joinTexts } from "../db/text_array.ts";
+import { TransientError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { deleteFts, insertFts } from "../index/write_fts.ts";
 import { replaceDependencies } from "./dependencies.ts";
@@ -16,21 +17,21 @@ import type { PreparedChunk, PreparedDocument, SwapResult } from "./prepared.ts"
 /** How long a swapped document waits before the background embedder may take it, while its own item embeds it. */
 const EMBED_GRACE_SECONDS = 120;
 
-/** `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model. */
+/**
+ * `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model.
+ * Throws TransientError `database.conflict` where another transaction creates one of the sources at this very moment.
+ */
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   const results = await makeCurrent(sql, documents, model).catch((error: unknown) => {
-    if (!isCreatedElsewhere(error)) throw error;
-    return makeCurrent(sql, documents, model);
+    if (isCreatedElsewhere(error)) throw new TransientError("database.conflict", "a source was created twice at once");
+    throw error;
   });
   const current = documents.filter((_, i) => results[i]!.state === "current");
   if (current.length > 0) await resolveLinks(sql, documents[0]!.tenantId, current);
   return results;
 }
 
-/**
- * Another transaction created one of the sources at this very moment. ON CONFLICT looks at one unique key only, and the
- * table has two that say the same; by now the other one has committed.
- */
+/** ON CONFLICT arbitrates by one unique key, and the table has two that say the same. By now the other one has committed. */
 const isCreatedElsewhere = (error: unknown): boolean => {
   const { code, table_name } = error as { code?: string; table_name?: string };
   return code === "23505" && table_name === "sources";

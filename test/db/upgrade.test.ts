@@ -133,10 +133,10 @@ describe.if(server !== undefined)("a database of an earlier release", () => {
     let migrating = false;
     const work = async (): Promise<void> => {
       for (;;) {
-        const item = await old.begin(claimAsBefore);
+        const item = await again(() => old.begin(claimAsBefore));
         if (item === null) return;
         done.push(item.item_id);
-        await old.begin((tx) => tx.unsafe(SETTLE_AS_BEFORE, [item.item_id, item.run_lease]));
+        await again(() => old.begin((tx) => tx.unsafe(SETTLE_AS_BEFORE, [item.item_id, item.run_lease])));
         // From the middle of the work on there is no waiting for the migration: it and the workers wait for each other's locks.
         if (done.length >= 10 && !migrating) {
           migrating = true;
@@ -153,6 +153,13 @@ describe.if(server !== undefined)("a database of an earlier release", () => {
     expect(job).toEqual({ ingested: 40, open: 0 });
   });
 });
+
+/** A worker tries again what a deadlock with the migration has cost it. */
+const again = <T>(work: () => Promise<T>): Promise<T> =>
+  work().catch((error: { code?: string }) => {
+    if (error.code !== "40P01") throw error;
+    return again(work);
+  });
 
 interface Claim {
   item_id: string;

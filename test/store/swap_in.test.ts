@@ -147,13 +147,14 @@ test("batches that share sources from many workers neither deadlock nor lose a d
   const rounds = await Promise.all(Array.from({ length: 4 }, () => claimFor(sql, tenantId, refs)));
   const claims = rounds.flat();
   const byJob = [...Map.groupBy(claims, (item) => item.jobId).values()];
-  const swaps = byJob.map((items, i) =>
-    swapIn(
-      sql,
-      (i % 2 ? items : items.toReversed()).map((item) => prepared(item, `text of ${item.jobId}`)),
-      MODEL,
-    ),
-  );
+  const swaps = byJob.map((items, i) => {
+    const documents = (i % 2 ? items : items.toReversed()).map((item) => prepared(item, `text of ${item.jobId}`));
+    // The pipeline does the same, and would do so after a deadlock too.
+    return swapIn(sql, documents, MODEL).catch((error: Error) => {
+      if (!error.message.includes("created twice")) throw error;
+      return swapIn(sql, documents, MODEL);
+    });
+  });
   const results = (await Promise.all(swaps)).flat();
   expect(results.every((result) => result.state !== "lost")).toBe(true);
   // Jobs that are enqueued at once interleave their items: of each source, the item with the highest id is the latest wish.
