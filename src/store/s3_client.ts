@@ -52,8 +52,6 @@ export async function openS3Client(
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: ATTEMPTS,
-    // The stack is complete before the first request.
-    cacheMiddleware: true,
     requestHandler: { handle: (request: SdkRequest, options?: SdkOptions) => send(request, options, timeouts, via) },
     ...(endpoint ? { endpoint } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),

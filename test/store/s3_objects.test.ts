@@ -97,6 +97,27 @@ function faulty(fetch: (request: Request, count: number) => Response | Promise<R
 const xml = (code: string) => `<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message></Error>`;
 const put = (store: S3Objects) => store.putNew("raw", "k", new Uint8Array(9), "text/plain");
 
+test("each request goes to the bucket and the key that it names, with others under way", async () => {
+  const asked: string[] = [];
+  const s3 = faulty((request) => {
+    asked.push(`${request.method} ${new URL(request.url).pathname}`);
+    return new Response("content", { status: 200 });
+  });
+  const store = await s3.open();
+  const wanted: string[] = [];
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, i) => {
+      const bucket = i % 2 ? "markdown" : "raw";
+      for (const method of ["PUT", "GET", "HEAD"]) wanted.push(`${method} /${i % 2 ? "md" : "raw"}/k${i}`);
+      await store.putNew(bucket, `k${i}`, new Uint8Array(9), "text/plain");
+      await store.read(store.uriOf(bucket, `k${i}`));
+      await store.exists(store.uriOf(bucket, `k${i}`));
+    }),
+  );
+  expect(asked.sort()).toEqual(wanted.sort());
+  s3.stop();
+});
+
 describe("S3 faults", () => {
   test("a conflict is tried again until somebody has won", async () => {
     const s3 = faulty((_, n) =>
