@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Sql } from "postgres";
-import { claimItems } from "../../src/queue/claim_items.ts";
+import { CLAIM_MAX, claimItems } from "../../src/queue/claim_items.ts";
 import { swapIn } from "../../src/store/swap_in.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
 import { claimFor, prepared, sha256 } from "../support/documents.ts";
@@ -105,4 +105,11 @@ test("the checksum of the last version comes with the claim, unless this very it
   expect((await claim(1))[0]).toMatchObject({ itemId: first!.itemId, lastChecksum: null });
   const [next] = await claimFor(sql, tenant, ["file:///a"]);
   expect(next?.lastChecksum).toBe(sha256("text"));
+});
+
+test("a claim gives as many items as it says at most", async () => {
+  const refs = Array.from({ length: CLAIM_MAX + 5 }, (_, i) => `file:///${i}.md`);
+  await jobWithItems(sql, await newTenant(sql), refs);
+  expect((await claim(CLAIM_MAX + 5)).length).toBe(CLAIM_MAX);
+  expect((await claim(CLAIM_MAX)).length).toBe(5);
 });
