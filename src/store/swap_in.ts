@@ -19,30 +19,22 @@ const EMBED_GRACE_SECONDS = 120;
 
 /**
  * `documents` all belong to one tenant; the results are in their order. `model`: the active embedding model.
- * Throws TransientError `database.conflict` where another transaction creates one of the sources at this very moment.
+ * Throws TransientError `database.conflict` where one of the sources is being removed at this very moment.
  */
 export async function swapIn(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
-  const results = await makeCurrent(sql, documents, model).catch((error: unknown) => {
-    if (isCreatedElsewhere(error)) throw new TransientError("database.conflict", "a source was created twice at once");
-    throw error;
-  });
+  const results = await makeCurrent(sql, documents, model);
   const current = documents.filter((_, i) => results[i]!.state === "current");
   if (current.length > 0) await resolveLinks(sql, documents[0]!.tenantId, current);
   return results;
 }
 
-/** ON CONFLICT arbitrates by one unique key, and the table has two that say the same. By now the other one has committed. */
-const isCreatedElsewhere = (error: unknown): boolean => {
-  const { code, table_name } = error as { code?: string; table_name?: string };
-  return code === "23505" && table_name === "sources";
-};
-
 async function makeCurrent(sql: Sql, documents: PreparedDocument[], model: string): Promise<SwapResult[]> {
   const tenantId = documents[0]!.tenantId;
   return (await asTenant(sql, tenantId).begin(async (tx) => {
-    const [held, newest, indexedAs] = await Promise.all([
+    const [held, , newest, indexedAs] = await Promise.all([
       lockClaims(tx, tenantId, documents),
-      upsertSources(tx, tenantId, documents),
+      createSources(tx, tenantId, documents),
+      lockSources(tx, tenantId, documents),
       currentConfigs(tx, tenantId, documents),
     ]);
     const states = documents.map((d): SwapResult["state"] => {
@@ -76,19 +68,32 @@ async function lockClaims(tx: TransactionSql, tenantId: string, documents: Prepa
   return new Set(rows.map((row) => row.item_id));
 }
 
-/** Creates and locks the sources; returns which item set the current version of each. */
-async function upsertSources(
+/**
+ * Creates the sources that are new. Two unique keys say the same of a source; with one of them named in ON CONFLICT, two
+ * transactions that create it at once wait for each other, or one fails by the other key. With none named both decide.
+ */
+async function createSources(tx: TransactionSql, tenantId: string, documents: PreparedDocument[]): Promise<void> {
+  await tx`
+    INSERT INTO sources (tenant_id, source_id, source_type, external_ref, connection_id)
+    SELECT ${tenantId}::uuid, n.* FROM unnest(${documents.map((d) => d.sourceId)}::uuid[], ${documents.map((d) => d.sourceType)}::text[],
+      ${documents.map((d) => d.externalRef)}::text[], ${documents.map((d) => d.connectionId)}::uuid[]) AS n (source_id, source_type, external_ref, connection_id)
+    ORDER BY n.source_id
+    ON CONFLICT DO NOTHING`;
+}
+
+/** Holds the sources until commit; returns which item set the current version of each. */
+async function lockSources(
   tx: TransactionSql,
   tenantId: string,
   documents: PreparedDocument[],
 ): Promise<Map<string, string>> {
+  const ids = [...new Set(documents.map((d) => d.sourceId))];
   const rows = await tx<{ source_id: string; current_item_id: string }[]>`
-    INSERT INTO sources AS s (tenant_id, source_id, source_type, external_ref, connection_id)
-    SELECT ${tenantId}::uuid, n.* FROM unnest(${documents.map((d) => d.sourceId)}::uuid[], ${documents.map((d) => d.sourceType)}::text[],
-      ${documents.map((d) => d.externalRef)}::text[], ${documents.map((d) => d.connectionId)}::uuid[]) AS n (source_id, source_type, external_ref, connection_id)
-    ORDER BY n.source_id
-    ON CONFLICT (tenant_id, source_id) DO UPDATE SET connection_id = excluded.connection_id
-    RETURNING s.source_id, s.current_item_id::text`;
+    SELECT source_id, current_item_id::text FROM sources
+    WHERE tenant_id = ${tenantId} AND source_id = ANY (${ids}::uuid[])
+    ORDER BY source_id FOR NO KEY UPDATE`;
+  // Seen while it was created, removed by gc before it could be held.
+  if (rows.length < ids.length) throw new TransientError("database.conflict", "a source was removed meanwhile");
   return new Map(rows.map((row) => [row.source_id, row.current_item_id]));
 }
 
@@ -282,10 +287,10 @@ async function rememberSynced(tx: TransactionSql, tenantId: string, d: PreparedD
       last_seen_modified_at = excluded.last_seen_modified_at, last_seen_checksum = excluded.last_seen_checksum, last_synced_at = now(),
       last_status = 'ingested', converter_version = excluded.converter_version, error_code = NULL, error_message = NULL`,
     tx`
-    UPDATE sources s SET current_version_id = n.version_id, current_item_id = n.item_id,
+    UPDATE sources s SET connection_id = n.connection_id, current_version_id = n.version_id, current_item_id = n.item_id,
       presence_since = CASE WHEN s.presence = 'present' THEN s.presence_since ELSE now() END, presence = 'present'
-    FROM unnest(${d.map((x) => x.sourceId)}::uuid[], ${d.map((x) => x.versionId)}::uuid[], ${d.map((x) => x.claim.itemId)}::bigint[])
-      AS n (source_id, version_id, item_id)
+    FROM unnest(${d.map((x) => x.sourceId)}::uuid[], ${d.map((x) => x.connectionId)}::uuid[], ${d.map((x) => x.versionId)}::uuid[],
+      ${d.map((x) => x.claim.itemId)}::bigint[]) AS n (source_id, connection_id, version_id, item_id)
     WHERE s.tenant_id = ${tenantId} AND s.source_id = ANY (${d.map((x) => x.sourceId)}::uuid[]) AND s.source_id = n.source_id`,
   ]);
 }
