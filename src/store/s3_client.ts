@@ -37,35 +37,48 @@ const UPLOAD_BYTES_PER_MS = 128;
 /** With buffers as bodies the SDK can send a request again by itself. */
 const ATTEMPTS = 4;
 
+/** In a request's context: when its caller began, if that was before the SDK did. */
+export const STARTED_AT = "sluiceStartedAt";
+
+export interface S3Opened {
+  client: S3Client;
+  sdk: S3Sdk;
+  /** What the client's requests go through, with the same limits of time. */
+  send: (request: SdkRequest, options?: SdkOptions) => Promise<{ response: SdkResponse }>;
+}
+
 /** Loads the SDK (about 170 ms, once) and makes a client. */
 export async function openS3Client(
   access: S3Access,
   timeouts: S3Timeouts = DEFAULT_TIMEOUTS,
   /** For endpoints that may not be reached at any address. */
   via: Fetch = fetch,
-): Promise<{ client: S3Client; sdk: S3Sdk }> {
+): Promise<S3Opened> {
   const sdk = await import("@aws-sdk/client-s3");
   const { endpoint, accessKeyId, secretAccessKey } = access;
+  const sendWithin: S3Opened["send"] = (request, options) => send(request, options, timeouts, via);
   const client = new sdk.S3Client({
     region: access.region,
     forcePathStyle: access.forcePathStyle ?? Boolean(endpoint),
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: ATTEMPTS,
-    requestHandler: { handle: (request: SdkRequest, options?: SdkOptions) => send(request, options, timeouts, via) },
+    requestHandler: { handle: sendWithin },
     ...(endpoint ? { endpoint } : {}),
     ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
   });
   client.middlewareStack.add(
-    (next, context) => (args) => measured(String(context["commandName"]).replace(/Command$/, ""), next(args)),
+    (next, context) => (args) => {
+      const startedAt = context[STARTED_AT] ?? performance.now();
+      return measured(String(context["commandName"]).replace(/Command$/, ""), startedAt, next(args));
+    },
     { step: "initialize", name: "sluice" },
   );
-  return { client, sdk };
+  return { client, sdk, send: sendWithin };
 }
 
 /** Until the answer's headers; what the SDK tries again by itself counts as one request. */
-async function measured<T>(operation: string, request: Promise<T>): Promise<T> {
-  const startedAt = performance.now();
+async function measured<T>(operation: string, startedAt: number, request: Promise<T>): Promise<T> {
   let status = "ok";
   try {
     return await request;
@@ -101,7 +114,7 @@ export async function collect(
 }
 
 /** What the SDK hands to a request handler; only what is used here. */
-interface SdkRequest {
+export interface SdkRequest {
   method: string;
   protocol: string;
   hostname: string;
@@ -168,16 +181,16 @@ async function send(
 function urlOf(request: SdkRequest): string {
   const query: string[] = [];
   for (const [name, value] of Object.entries(request.query ?? {}).sort()) {
-    const key = escapeQuery(name);
-    if (Array.isArray(value)) for (const one of value) query.push(`${key}=${escapeQuery(one)}`);
-    else query.push(value === null ? key : `${key}=${escapeQuery(value)}`);
+    const key = escapeUri(name);
+    if (Array.isArray(value)) for (const one of value) query.push(`${key}=${escapeUri(one)}`);
+    else query.push(value === null ? key : `${key}=${escapeUri(value)}`);
   }
   const port = request.port ? `:${request.port}` : "";
   return `${request.protocol}//${request.hostname}${port}${request.path}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
 
 /** The signature counts these characters as escaped, encodeURIComponent leaves them. */
-function escapeQuery(text: string): string {
+export function escapeUri(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 

@@ -18,6 +18,7 @@ import {
 import { checkS3 } from "./s3_check.ts";
 import { bodyOf, collect, DEFAULT_TIMEOUTS, openS3Client, type S3Sdk, type S3Timeouts } from "./s3_client.ts";
 import { type S3ErrorCodes, s3Error, statusOf } from "./s3_errors.ts";
+import { objectPutter, type PutObject } from "./s3_put.ts";
 
 const SCHEME = "s3://";
 /** At least 5 MiB (S3), and small enough that some tens of uploads at once fit into memory. */
@@ -45,11 +46,12 @@ export class S3Objects implements ObjectStore {
     private readonly config: S3ObjectsConfig,
     private readonly client: S3Client,
     private readonly sdk: S3Sdk,
+    private readonly put: PutObject,
   ) {}
 
   static async open(config: S3ObjectsConfig, timeouts: S3Timeouts = DEFAULT_TIMEOUTS): Promise<S3Objects> {
-    const { client, sdk } = await openS3Client(config, timeouts);
-    return new S3Objects(config, client, sdk);
+    const opened = await openS3Client(config, timeouts);
+    return new S3Objects(config, opened.client, opened.sdk, objectPutter(opened));
   }
 
   uriOf(bucket: Bucket, key: string): string {
@@ -78,15 +80,12 @@ export class S3Objects implements ObjectStore {
   }
 
   private async create(place: Place, body: ObjectBody, contentType: string): Promise<boolean> {
-    const condition = this.conditional ? { IfNoneMatch: "*" } : {};
+    const condition = this.conditional ? { IfNoneMatch: "*" as const } : {};
     const size = body instanceof Uint8Array ? body.byteLength : body.size;
     if (size > PART_BYTES) return await this.createInParts(place, body, size, contentType);
     if (!this.conditional && (await this.sizeOf(place)) !== null) return false;
     const Body = await pieceOf(body, 0, size);
-    await this.client.send(
-      new this.sdk.PutObjectCommand({ ...place, ...condition, Body, ContentLength: size, ContentType: contentType }),
-    );
-    return true;
+    return await this.put({ ...place, ...condition, Body, ContentType: contentType });
   }
 
   private async createInParts(place: Place, body: ObjectBody, size: number, ContentType: string): Promise<boolean> {
