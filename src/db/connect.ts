@@ -61,12 +61,36 @@ function parseInt8(text: string): number | string {
   return Number.isSafeInteger(value) ? value : text;
 }
 
+/**
+ * Types and those of their arrays, by oid; these are the same in every Postgres (pg_type.dat). The driver would ask each
+ * connection for them before its first statement. Others (of extensions) go as text and are cast in the statement.
+ */
+const ARRAY_TYPES: readonly (readonly [element: number, array: number])[] = [
+  [16, 1000], // bool
+  [17, 1001], // bytea
+  [19, 1003], // name
+  [20, 1016], // int8
+  [21, 1005], // int2
+  [23, 1007], // int4
+  [25, 1009], // text
+  [26, 1028], // oid
+  [114, 199], // json
+  [700, 1021], // float4
+  [701, 1022], // float8
+  [1043, 1015], // varchar
+  [1082, 1182], // date
+  [1184, 1185], // timestamptz
+  [1700, 1231], // numeric
+  [2950, 2951], // uuid
+  [3614, 3643], // tsvector
+  [3802, 3807], // jsonb
+];
+
 /** Seconds until the next attempt to connect. The driver's own grows to 20 s, long after the server is back. */
 const backoff = (attempt: number): number => (0.5 + Math.random() / 2) * Math.min(2 ** attempt / 100, 2);
 
 /**
- * A pool for the target; connects at the first statement. Arrays of every type work both ways (the driver fetches the
- * array types once per connection); arrays of dates, bytes or booleans as parameters need `sql.array(values, oid of the
+ * A pool for the target; connects at the first statement. Arrays of the types below work both ways; arrays of dates, bytes or booleans as parameters need `sql.array(values, oid of the
  * element)`, and a NULL inside an array comes back as the text "NULL" (the driver's parser). `numeric` and `vector` come
  * as text, timestamps as Date, bytea as Buffer.
  */
@@ -80,6 +104,8 @@ export function connectDatabase(target: DatabaseTarget, options: PoolOptions): S
     prepare: options.prepare ?? true,
     backoff,
     onnotice: () => {},
+    fetch_types: false,
+    array_types: ARRAY_TYPES,
     types: { int8: { to: 20, from: [20], parse: parseInt8, serialize: String } },
   };
   if ("path" in target)

@@ -25,6 +25,9 @@ import {
 } from "../store/tombstones.ts";
 import type { IngestContext } from "./context.ts";
 
+/** How long a job may not know what was found unchanged. */
+const TELL_MS = 500;
+
 /** What the listing of one connection came to; part of the job's result. */
 export interface ConnectionSummary {
   connection_id: string;
@@ -111,6 +114,10 @@ interface ListingRun {
   /** Sources that include others; whether they changed is known when everything has been listed. */
   composed: ReadonlySet<string>;
   held: Listed[];
+  /** Found unchanged and not yet told to the job. */
+  untold: number;
+  /** Of performance.now(). */
+  toldAt: number;
 }
 
 interface Listed {
@@ -138,13 +145,20 @@ async function listConnection(
     verdictKey: verdictKey(context.config.convert),
     seen: new Set(),
     held: [],
+    untold: 0,
+    toldAt: performance.now(),
   };
-  for await (const page of listing.pages) {
-    signal.throwIfAborted();
-    summary.ignored += page.ignored;
-    if ((await takePage(run, page)) > 0) wake();
+  try {
+    for await (const page of listing.pages) {
+      signal.throwIfAborted();
+      summary.ignored += page.ignored;
+      if ((await takePage(run, page)) > 0) wake();
+    }
+    if ((await takeHeld(run)) > 0) wake();
+  } finally {
+    // Also what a listing found before it broke off.
+    await tell(run, []);
   }
-  if ((await takeHeld(run)) > 0) wake();
   const outcome = listing.outcome();
   summary.listing_complete = outcome.listingComplete;
   if (outcome.reason) summary.reason = outcome.reason;
@@ -294,11 +308,21 @@ async function diff(run: ListingRun, listed: Listed[]): Promise<ListedDiff> {
   return result;
 }
 
-async function enqueue({ job, sql }: ListingRun, items: NewItem[], unchanged: number): Promise<number> {
-  if (items.length === 0 && unchanged === 0) return 0;
-  const inserted = await timedStatement("enqueue_items", enqueueItems(sql, job, items, unchanged));
+/** Unchanged descriptors alone are worth no commit for each page: the job hears of them now and then. */
+async function enqueue(run: ListingRun, items: NewItem[], unchanged: number): Promise<number> {
+  run.untold += unchanged;
+  if (items.length === 0 && performance.now() - run.toldAt < TELL_MS) return 0;
+  return await tell(run, items);
+}
+
+async function tell(run: ListingRun, items: NewItem[]): Promise<number> {
+  const { job, sql, untold } = run;
+  if (items.length === 0 && untold === 0) return 0;
+  const inserted = await timedStatement("enqueue_items", enqueueItems(sql, job, items, untold));
   await failpoint("after_enqueue_page");
   if (inserted === null) throw new ListingInterrupted("the job's lease is gone or the job was canceled");
+  run.untold = 0;
+  run.toldAt = performance.now();
   return inserted;
 }
 

@@ -99,13 +99,15 @@ export async function applyTombstones(
     const toHide = missing.filter((m) => m.presence === "present").map((m) => m.source_id);
     const result: TombstoneResult = { hidden: 0, purged: 0, restored, stopped: null };
 
-    const [total] = await tx<{ n: number }[]>`
-      SELECT count(*)::integer AS n FROM sources
-      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'
-        AND (${types}::text[] IS NULL OR source_type = ANY (${types}::text[]))`;
-    const present = total?.n ?? 0;
-    if (!confirmed && toHide.length > present * MISSING_SHARE_MAX)
-      return { ...result, stopped: { missing: toHide.length, of: present } };
+    if (toHide.length > 0 && !confirmed) {
+      const [total] = await tx<{ n: number }[]>`
+        SELECT count(*)::integer AS n FROM sources
+        WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND presence = 'present'
+          AND (${types}::text[] IS NULL OR source_type = ANY (${types}::text[]))`;
+      const present = total?.n ?? 0;
+      if (toHide.length > present * MISSING_SHARE_MAX)
+        return { ...result, stopped: { missing: toHide.length, of: present } };
+    }
 
     if (toPurge.length > 0) {
       await tx`DELETE FROM documents WHERE tenant_id = ${tenantId} AND source_id = ANY (${toPurge}::uuid[])`;
@@ -118,9 +120,11 @@ export async function applyTombstones(
       await tx`UPDATE documents SET hidden = true WHERE tenant_id = ${tenantId} AND source_id = ANY (${toHide}::uuid[])`;
     }
     // A purged source that comes back is new: without sync state its bytes are fetched and indexed again.
-    await tx`
-      DELETE FROM source_sync_state
-      WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id = ANY (${[...toPurge, ...forgotten]}::uuid[])`;
+    const withoutState = [...toPurge, ...forgotten];
+    if (withoutState.length > 0)
+      await tx`
+        DELETE FROM source_sync_state
+        WHERE tenant_id = ${tenantId} AND connection_id = ${connectionId} AND source_id = ANY (${withoutState}::uuid[])`;
     return { ...result, hidden: toHide.length, purged: toPurge.length };
   });
 }

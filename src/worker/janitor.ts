@@ -19,6 +19,8 @@ import { deleteOldDeliveries } from "../store/webhook_deliveries.ts";
 import { startDueSyncs } from "./schedule.ts";
 import { deliverWebhooks } from "./webhook.ts";
 
+/** A process that has just started has a job to begin, and all of its code is still cold. */
+const START_MS = 1_000;
 const QUEUE_MS = 2_000;
 const INDEX_MS = 60_000;
 const SCHEDULE_MS = 5_000;
@@ -28,19 +30,28 @@ const EMBED_MS = { min: 1_000, max: 60_000 };
 const PENDING_DOCUMENTS = 32;
 const PENDING_LEASE_SECONDS = 300;
 
-/** Begins all duties at once; `stop` waits for those under way. A failing duty is logged and tried again. */
+/**
+ * Begins all duties, most of them after a moment; `stop` waits for those under way. A failing duty is logged and tried
+ * again.
+ */
 export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promise<void> } {
   const context: IngestContext = { ...given, sql: asSystem(given.sql) };
   const stopping = new AbortController();
   const every = async (ms: number, duty: () => Promise<void>, name: string): Promise<void> => {
+    await pause(START_MS, stopping.signal);
     while (!stopping.signal.aborted) {
       await duty().catch((error: unknown) => context.log.warn({ err: error, duty: name }, "periodic duty failed"));
       await pause(ms, stopping.signal);
     }
   };
+  let indexTidied = false;
+  const tidyIndexOnce = async (): Promise<void> => {
+    indexTidied = true;
+    await tidyIndex(context);
+  };
   const duties = [
     every(QUEUE_MS, () => tidyQueue(context, wake), "queue"),
-    every(INDEX_MS, () => tidyIndex(context), "index"),
+    every(INDEX_MS, tidyIndexOnce, "index"),
     every(SCHEDULE_MS, () => startDueSyncs(context, wake, stopping.signal), "schedules"),
     every(QUEUE_MS, () => deliverWebhooks(context, stopping.signal), "webhooks"),
     every(OUTDATED_MS, () => forgetOutdated(context), "outdated"),
@@ -50,6 +61,8 @@ export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promis
   return {
     async stop() {
       stopping.abort();
+      // A command that ends before that moment is over would leave a large index unbuilt, however often it is repeated.
+      if (!indexTidied) duties.push(tidyIndexOnce());
       await Promise.allSettled(duties);
     },
   };
