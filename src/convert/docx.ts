@@ -1,20 +1,21 @@
 /**
  * Converts Word documents. Our own reading of the XML decides structure (headings, lists, code, notes, text boxes,
- * tracked changes, formulas) and writes a plain document from it, mammoth turns that into HTML, and the HTML writer into
- * Markdown. Before anything is inflated the container is checked; whatever is wrong ends in a PermanentError.
+ * tracked changes, formulas) and makes a plain document model from it, mammoth turns that into HTML, and the HTML writer
+ * into Markdown. Before anything is inflated the container is checked; whatever is wrong ends in a PermanentError.
  */
 import { PermanentError, SluiceError } from "../errors.ts";
 import { htmlToMarkdown } from "../markdown/from_html.ts";
 import type { Converter, ConvertLimits, Warning } from "./converted.ts";
 import { BlockWriter } from "./docx/blocks.ts";
 import { DocxContext } from "./docx/context.ts";
-import { InlineReader } from "./docx/inline.ts";
-import { type PreparedPart, runMammoth } from "./docx/mammoth_run.ts";
+import { type FontSymbol, InlineReader } from "./docx/inline.ts";
+import { runMammoth } from "./docx/mammoth_run.ts";
+import { type Block, type Note, type NoteType, note } from "./docx/model.ts";
 import { Numbering } from "./docx/numbering.ts";
 import { Package, type Part } from "./docx/package.ts";
 import { languageTag, readProperties } from "./docx/properties.ts";
 import { Styles } from "./docx/styles.ts";
-import { child, childrenOf, escapeXml, type XmlElement } from "./docx/xml.ts";
+import { child, childrenOf, type XmlElement } from "./docx/xml.ts";
 import { oleKind } from "./signature.ts";
 import { firstHeading } from "./title.ts";
 
@@ -55,12 +56,14 @@ async function convert(bytes: Uint8Array, limits: ConvertLimits): ReturnType<Con
     optional(() => container.ofPackage("core-properties", "docProps/core.xml"), warnings)?.root,
   );
 
-  const prepared = {
-    document: prepareBody(container.main, context),
-    footnotes: prepareNotes(footnotes, "footnote", context),
-    endnotes: prepareNotes(endnotes, "endnote", context),
-  };
-  const { html, messages } = await runMammoth(prepared);
+  const body = prepareBody(container.main, context);
+  const [first, second] = [prepareNotes(footnotes, "footnote", context), prepareNotes(endnotes, "endnote", context)];
+  const { html, messages } = await runMammoth({
+    blocks: body.blocks,
+    notes: [...first.notes, ...second.notes],
+    symbols: [...first.symbols, ...second.symbols, ...body.symbols],
+    styles: context.usedStyles,
+  });
   for (const message of messages) context.warn(/w:sym/.test(message) ? "symbol_unknown" : "mammoth", message);
   const written = htmlToMarkdown(context.resolveMarkers(html));
   if (written.markdown.length > limits.markdownCharsMax) {
@@ -88,30 +91,33 @@ function optional(read: () => Part | null, warnings: Warning[]): Part | null {
   }
 }
 
-function prepareBody(main: Part, context: DocxContext): PreparedPart {
+function prepareBody(main: Part, context: DocxContext): { blocks: Block[]; symbols: FontSymbol[] } {
   const inline = new InlineReader(context, main.relations);
   const body = child(main.root, "w:body");
-  return { xml: body ? new BlockWriter(context, inline).write(body) : "", targets: inline.targets };
+  return { blocks: body ? new BlockWriter(context, inline).write(body) : [], symbols: inline.symbols };
 }
 
 /** Notes that a reader sees: the separators that Word keeps among them are none. */
-function notesOf(part: Part | null, kind: "footnote" | "endnote"): XmlElement[] {
+function notesOf(part: Part | null, kind: NoteType): XmlElement[] {
   return childrenOf(part?.root, `w:${kind}`).filter((note) => {
     const type = note.attributes["w:type"];
     return note.attributes["w:id"] !== undefined && (type === undefined || type === "normal");
   });
 }
 
-function noteIds(part: Part | null, kind: "footnote" | "endnote"): ReadonlySet<string> {
+function noteIds(part: Part | null, kind: NoteType): ReadonlySet<string> {
   return new Set(notesOf(part, kind).map((note) => note.attributes["w:id"]!));
 }
 
-function prepareNotes(part: Part | null, kind: "footnote" | "endnote", context: DocxContext): PreparedPart {
-  if (!part) return { xml: "", targets: [] };
+function prepareNotes(
+  part: Part | null,
+  kind: NoteType,
+  context: DocxContext,
+): { notes: Note[]; symbols: FontSymbol[] } {
+  if (!part) return { notes: [], symbols: [] };
   const inline = new InlineReader(context, part.relations);
-  const notes = notesOf(part, kind).map(
-    (note) =>
-      `<w:${kind} w:id="${escapeXml(note.attributes["w:id"]!)}">${new BlockWriter(context, inline).write(note) || "<w:p/>"}</w:${kind}>`,
+  const notes = notesOf(part, kind).map((element) =>
+    note(kind, element.attributes["w:id"]!, new BlockWriter(context, inline).write(element)),
   );
-  return { xml: notes.join(""), targets: inline.targets };
+  return { notes, symbols: inline.symbols };
 }

@@ -20,6 +20,8 @@ const LOCAL = 0x04034b50;
 const END_SIZE = 22;
 /** No part that is read may unpack to more than this: 10,000 pages of text stay far below it. */
 const PART_MAX = 64 * 1024 * 1024;
+const CHUNK_MIN = 16 * 1024;
+const CHUNK_MAX = 1024 * 1024;
 /** A comment behind the end record is 64 KB at most; some files carry other garbage there. */
 const END_SEARCH = 1 << 20;
 
@@ -115,7 +117,11 @@ export class Archive {
   private unpack(name: string, entry: Entry, packed: Uint8Array): Uint8Array {
     if (entry.method !== 8) throw malformed(`${name} is packed with an unknown method`);
     try {
-      return inflateRawSync(packed, { maxOutputLength: Math.max(1, Math.min(this.left, PART_MAX)) });
+      return inflateRawSync(packed, {
+        maxOutputLength: Math.max(1, Math.min(this.left, PART_MAX)),
+        // The default of 16 KB takes a large part in hundreds of pieces, which are then copied together.
+        chunkSize: Math.min(Math.max(packed.length * 16, CHUNK_MIN), CHUNK_MAX),
+      });
     } catch (error) {
       if (error instanceof RangeError || (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE")
         throw this.tooManyBytes();

@@ -1,5 +1,5 @@
 /**
- * Writes the blocks of a container (body, cell, note, text box) as the plain WordprocessingML that mammoth reads well.
+ * Writes the blocks of a container (body, cell, note, text box) in mammoth's document model, plainer than Word has them.
  * Decides what each paragraph is, which ones belong together (list items, code lines, quotes, drop caps) and where lists
  * open and close; that nesting is carried through mammoth as HTML, because mammoth's own lists lose start numbers,
  * continued paragraphs and levels.
@@ -7,10 +7,11 @@
 import type { DocxContext } from "./context.ts";
 import { chooseAlternate, type InlineReader } from "./inline.ts";
 import { ListNesting } from "./list_nesting.ts";
+import { type Block, type Inline, type Paragraph as ModelParagraph, paragraphOf, type StyleName } from "./model.ts";
 import type { ListItem } from "./numbering.ts";
 import { RunWriter } from "./run_writer.ts";
 import { indentOf, type ParagraphRole, type ParagraphStyle } from "./styles.ts";
-import { tableXml } from "./tables.ts";
+import { tableFrom } from "./tables.ts";
 import { child, childValue, descendants, escapeXml, isElement, type XmlElement } from "./xml.ts";
 
 const BOOKMARK: ReadonlySet<string> = new Set(["w:bookmarkStart"]);
@@ -30,14 +31,14 @@ interface Paragraph {
   item: ListItem | null;
   indent: number | undefined;
   writer: RunWriter;
-  xml: string;
+  content: Inline[];
   boxes: XmlElement[];
 }
 
 type Grouping = "code" | "quote" | null;
 
 export class BlockWriter {
-  private out = "";
+  private readonly out: Block[] = [];
   private readonly lists: ListNesting;
   private group: Grouping = null;
   private codeLines: string[] = [];
@@ -57,11 +58,11 @@ export class BlockWriter {
   }
 
   /** The container's blocks; it may be called once. */
-  write(container: XmlElement): string {
+  write(container: XmlElement): Block[] {
     this.blocks(container);
     if (this.pending) this.emit(this.paragraphFrom(this.pending, undefined, undefined));
     this.endGroup();
-    this.out += this.lists.closeAll();
+    this.out.push(...this.lists.closeAll());
     return this.out;
   }
 
@@ -76,7 +77,7 @@ export class BlockWriter {
         return;
       case "w:tbl":
         this.endGroup();
-        this.out += this.lists.closeAll() + tableXml(node, this.context, this.inline, this.lastText);
+        this.out.push(...this.lists.closeAll(), ...tableFrom(node, this.context, this.inline, this.lastText));
         return;
       case "w:sdt": {
         const content = child(node, "w:sdtContent");
@@ -88,7 +89,7 @@ export class BlockWriter {
         return;
       case "w:altChunk":
         this.endGroup();
-        this.out += this.lists.closeAll() + this.inline.chunk(node);
+        this.out.push(...this.lists.closeAll(), ...this.inline.chunk(node));
         return;
       case "mc:AlternateContent": {
         const chosen = chooseAlternate(node);
@@ -139,7 +140,15 @@ export class BlockWriter {
     // An outline level of the paragraph's own says nothing: in real files phone numbers and table cells carry one.
     const { role, level } = style;
     const item = role === "heading" || role === "title" ? null : this.itemOf(properties, style, styleId);
-    return { role, level, item, indent: indentOf(properties) ?? style.indent, writer, xml: writer.finish(), boxes: [] };
+    return {
+      role,
+      level,
+      item,
+      indent: indentOf(properties) ?? style.indent,
+      writer,
+      content: writer.finish(),
+      boxes: [],
+    };
   }
 
   private itemOf(
@@ -169,63 +178,64 @@ export class BlockWriter {
 
   private listItem(paragraph: Paragraph, item: ListItem): void {
     this.endGroup();
-    this.out += this.lists.openItem(item) + block(paragraph.xml);
+    this.out.push(this.lists.openItem(item), paragraphOf(paragraph.content));
   }
 
   /** Says whether there is an item to go on with. */
   private continueItem(level: number): boolean {
-    const xml = this.lists.backTo(level);
-    if (xml) {
+    const closed = this.lists.backTo(level);
+    if (closed && closed.length > 0) {
       this.endGroup();
-      this.out += xml;
+      this.out.push(...closed);
     }
-    return xml !== null;
+    return closed !== null;
   }
 
   private codeLine(paragraph: Paragraph, continued: boolean): void {
     if (this.group !== "code") {
       this.endGroup();
-      if (!continued && !this.lists.continues(paragraph.indent, false)) this.out += this.lists.closeAll();
+      if (!continued && !this.lists.continues(paragraph.indent, false)) this.out.push(...this.lists.closeAll());
       this.group = "code";
     }
     this.codeLines.push(paragraph.writer.plain.trimEnd());
   }
 
   private plainParagraph(paragraph: Paragraph, continued: boolean): void {
-    const { role, level, xml, writer } = paragraph;
+    const { role, level, content, writer } = paragraph;
     if (role !== "quote" || this.group !== "quote") this.endGroup();
     if (
       role === "heading" ||
       role === "title" ||
       !(continued || this.lists.continues(paragraph.indent, role === "continuation"))
     ) {
-      this.out += this.lists.closeAll();
+      this.out.push(...this.lists.closeAll());
     }
     if (role === "heading" || role === "title") this.context.addAnchors(this.bookmarks, writer.plain);
-    if (role === "heading") this.out += block(xml, `H${Math.min(level, 6)}`);
-    else if (role === "title") this.out += this.title(writer, xml);
+    if (role === "heading")
+      this.out.push(paragraphOf(content, this.context.use(`H${Math.min(level, 6)}` as StyleName)));
+    else if (role === "title") this.out.push(this.title(writer, content));
     else {
       if (role === "quote" && this.group !== "quote") {
-        this.out += this.context.blockMarker("<blockquote>");
+        this.out.push(this.context.blockMarker("<blockquote>"));
         this.group = "quote";
       }
-      this.out += block(xml);
+      this.out.push(paragraphOf(content));
     }
   }
 
   /** The first title at the very start is the document's heading; any other one is a paragraph. */
-  private title(writer: RunWriter, xml: string): string {
+  private title(writer: RunWriter, content: Inline[]): ModelParagraph {
     const isFirst = this.context.title === null;
     this.context.title ??= writer.plain.replace(/\s+/g, " ").trim();
-    return block(xml, isFirst && this.out === "" ? "H1" : undefined);
+    return paragraphOf(content, isFirst && this.out.length === 0 ? this.context.use("H1") : null);
   }
 
   private endGroup(): void {
-    if (this.group === "quote") this.out += this.context.blockMarker("</blockquote>");
+    if (this.group === "quote") this.out.push(this.context.blockMarker("</blockquote>"));
     if (this.group === "code") {
       while (this.codeLines.at(-1) === "") this.codeLines.pop();
       // A line end right behind <pre> is not part of the code for HTML.
-      this.out += this.context.blockMarker(`<pre>\n${escapeXml(this.codeLines.join("\n"))}</pre>`);
+      this.out.push(this.context.blockMarker(`<pre>\n${escapeXml(this.codeLines.join("\n"))}</pre>`));
       this.codeLines = [];
     }
     this.group = null;
@@ -233,10 +243,6 @@ export class BlockWriter {
 
   private box(box: XmlElement): void {
     this.endGroup();
-    this.out += new BlockWriter(this.context, this.inline).write(box);
+    for (const block of new BlockWriter(this.context, this.inline).write(box)) this.out.push(block);
   }
-}
-
-function block(xml: string, style?: string): string {
-  return `<w:p>${style === undefined ? "" : `<w:pPr><w:pStyle w:val="${style}"/></w:pPr>`}${xml}</w:p>`;
 }

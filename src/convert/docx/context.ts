@@ -3,6 +3,7 @@
  * unseen, and what the reader should be warned of.
  */
 import type { Warning } from "../converted.ts";
+import { type Bookmark, bookmark, type Paragraph, paragraphOf, type StyleName } from "./model.ts";
 import type { Numbering } from "./numbering.ts";
 import type { Package } from "./package.ts";
 import type { Styles } from "./styles.ts";
@@ -14,6 +15,8 @@ export class DocxContext {
   /** Bookmark → slug of the heading that it stands in, as GitHub makes slugs. */
   private readonly anchors = new Map<string, string>();
   private readonly slugs = new Map<string, number>();
+  /** Styles that mammoth needs a rule for. */
+  readonly usedStyles = new Set<StyleName>();
   /** Text of the first paragraph in the style Title. */
   title: string | null = null;
 
@@ -27,13 +30,13 @@ export class DocxContext {
   ) {}
 
   /** A bookmark inside a paragraph that becomes this HTML. */
-  inlineMarker(html: string): string {
-    return `<w:bookmarkStart w:name="${INLINE}${this.html.push(html) - 1}"/>`;
+  inlineMarker(html: string): Bookmark {
+    return bookmark(`${INLINE}${this.html.push(html) - 1}`);
   }
 
   /** A paragraph of its own that becomes this HTML. */
-  blockMarker(html: string): string {
-    return `<w:p><w:bookmarkStart w:name="${BLOCK}${this.html.push(html) - 1}"/></w:p>`;
+  blockMarker(html: string): Paragraph {
+    return paragraphOf([bookmark(`${BLOCK}${this.html.push(html) - 1}`)]);
   }
 
   /** Puts the carried HTML in the place of mammoth's anchors, and names headings in links to them. */
@@ -44,6 +47,12 @@ export class DocxContext {
         return slug === undefined ? whole : `${start}${encodeURIComponent(slug)}"`;
       })
       .replace(MARKERS, (_whole, block?: string, inline?: string) => this.html[Number(block ?? inline)] ?? "");
+  }
+
+  /** Notes that the style is used. */
+  use(style: StyleName): StyleName {
+    this.usedStyles.add(style);
+    return style;
   }
 
   /** Notes that a bookmark stands in a heading, so that links to it can name the heading. */

@@ -8,8 +8,9 @@ import type { DocxContext } from "./context.ts";
 import { type Drawing, drawingOf } from "./drawing.ts";
 import { FieldTracker, type LinkTarget, parseHyperlink } from "./fields.ts";
 import { texOf } from "./math.ts";
+import { type Look, noteReference, type Paragraph, PLAIN, type Text } from "./model.ts";
 import type { Relations } from "./package.ts";
-import type { Look, RunWriter } from "./run_writer.ts";
+import type { RunWriter } from "./run_writer.ts";
 import { isMonospace, readRunProperties } from "./styles.ts";
 import { child, childValue, escapeXml, isElement, textOf, type XmlElement } from "./xml.ts";
 
@@ -27,14 +28,31 @@ const TRANSPARENT: ReadonlySet<string> = new Set([
   "w:conflictIns",
   "w14:conflictIns",
 ]);
+
+interface ReadLook {
+  readonly look: Look;
+  readonly font: string | undefined;
+  readonly hidden: boolean;
+}
+
+/** A character of a picture font. */
+export interface FontSymbol {
+  font: string;
+  /** Four hexadecimal digits or more. */
+  char: string;
+  /** Where to put what it shows. */
+  text: Text;
+}
+
 /** Fonts whose characters are pictures; mammoth knows what they show. */
 const DINGBATS = /^(?:symbol|wingdings(?: [23])?|webdings)$/i;
-const PLAIN: Look = { bold: false, italic: false, strike: false, code: false, position: undefined };
 
 export class InlineReader {
-  /** Targets of links, for the relationships that mammoth reads. */
-  readonly targets: string[] = [];
+  /** Symbols of picture fonts, whose text mammoth fills in: it knows what they show. */
+  readonly symbols: FontSymbol[] = [];
   private readonly fields = new FieldTracker();
+  /** By the run's properties, which the parser gives the same object wherever they are written alike. */
+  private readonly looks = new Map<XmlElement | undefined, ReadLook>();
   private fieldLinkOpen = false;
 
   constructor(
@@ -54,15 +72,15 @@ export class InlineReader {
   }
 
   /** The content of a file that the document embeds as a whole (`w:altChunk`), if it is one that we read. */
-  chunk(node: XmlElement): string {
+  chunk(node: XmlElement): Paragraph[] {
     const relation = this.relations.get(node.attributes["r:id"] ?? "");
     const bytes = relation && !relation.external ? this.context.container.bytes(relation.target) : null;
     const html = bytes === null ? null : chunkHtml(relation!.target, bytes);
     if (html === null) {
       this.context.warn("chunk_skipped", "An embedded file of a type that is not read was left out.");
-      return "";
+      return [];
     }
-    return this.context.blockMarker(`<div>${html}</div>`);
+    return [this.context.blockMarker(`<div>${html}</div>`)];
   }
 
   private children(element: XmlElement, writer: RunWriter, boxes: XmlElement[]): void {
@@ -123,30 +141,32 @@ export class InlineReader {
   }
 
   private link(target: LinkTarget | null, node: XmlElement, writer: RunWriter, boxes: XmlElement[]): void {
-    const opened = target !== null && writer.openLink(this.linkAttributes(target));
+    const opened = target !== null && writer.openLink(inOneAddress(target));
     this.children(node, writer, boxes);
     if (opened) writer.closeLink();
-  }
-
-  private linkAttributes(target: LinkTarget): string {
-    if (target.url === undefined) return `w:anchor="${escapeXml(target.anchor ?? "")}"`;
-    const fragment = target.anchor === undefined ? "" : `#${target.anchor}`;
-    const url = fragment === "" ? target.url : target.url.replace(/#.*$/s, "") + fragment;
-    return `r:id="link-${this.targets.push(url) - 1}"`;
   }
 
   /** Opens or closes the link of a field, so that the writer's state follows the tracker's. */
   private syncFieldLink(writer: RunWriter): void {
     const target = this.fields.link;
-    if (target && !this.fieldLinkOpen) this.fieldLinkOpen = writer.openLink(this.linkAttributes(target));
+    if (target && !this.fieldLinkOpen) this.fieldLinkOpen = writer.openLink(inOneAddress(target));
     else if (!target && this.fieldLinkOpen) {
       writer.closeLink();
       this.fieldLinkOpen = false;
     }
   }
 
-  private lookOf(run: XmlElement): { look: Look; font: string | undefined; hidden: boolean } {
+  private lookOf(run: XmlElement): ReadLook {
     const properties = child(run, "w:rPr");
+    let look = this.looks.get(properties);
+    if (!look) {
+      look = this.readLook(properties);
+      this.looks.set(properties, look);
+    }
+    return look;
+  }
+
+  private readLook(properties: XmlElement | undefined): ReadLook {
     const style = this.context.styles.run(childValue(properties, "w:rStyle"));
     const own = readRunProperties(properties);
     const font = own.font ?? style.font;
@@ -235,7 +255,7 @@ export class InlineReader {
     for (const char of text) {
       const code = char.codePointAt(0)!;
       if (code < 0xf000 || code > 0xf0ff) writer.text(char, look);
-      else writer.sign(look, symbolXml(font, code.toString(16)));
+      else writer.sign(look, this.symbolText(font, code.toString(16)));
     }
   }
 
@@ -244,7 +264,7 @@ export class InlineReader {
     const char = node.attributes["w:char"] ?? "";
     if (!/^[0-9a-f]{1,6}$/i.test(char)) return;
     if (DINGBATS.test(font)) {
-      writer.sign(look, symbolXml(font, char));
+      writer.sign(look, this.symbolText(font, char));
       return;
     }
     const code = Number.parseInt(char, 16);
@@ -253,10 +273,17 @@ export class InlineReader {
     else if (code <= 0x10ffff) writer.text(String.fromCodePoint(code), look);
   }
 
+  private symbolText(font: string, char: string): Text {
+    const text: Text = { type: "text", value: "" };
+    this.symbols.push({ font, char: char.toUpperCase().padStart(4, "0"), text });
+    return text;
+  }
+
   private note(node: XmlElement, writer: RunWriter): void {
     const id = node.attributes["w:id"] ?? "";
-    const known = node.name === "w:footnoteReference" ? this.context.footnotes : this.context.endnotes;
-    if (known.has(id)) writer.sign(PLAIN, `<${node.name} w:id="${escapeXml(id)}"/>`);
+    const kind = node.name === "w:footnoteReference" ? "footnote" : "endnote";
+    const known = kind === "footnote" ? this.context.footnotes : this.context.endnotes;
+    if (known.has(id)) writer.sign(PLAIN, noteReference(kind, id));
   }
 
   private ruby(node: XmlElement, writer: RunWriter, boxes: XmlElement[]): void {
@@ -289,8 +316,10 @@ function chunkHtml(name: string, bytes: Uint8Array): string | null {
     : null;
 }
 
-function symbolXml(font: string, char: string): string {
-  return `<w:sym w:font="${escapeXml(font)}" w:char="${char.toUpperCase().padStart(4, "0")}"/>`;
+/** A bookmark inside another document is the fragment of its address. */
+function inOneAddress(target: LinkTarget): LinkTarget {
+  const { url, anchor } = target;
+  return url === undefined || anchor === undefined ? target : { url: `${url.replace(/#.*$/s, "")}#${anchor}` };
 }
 
 /** Of the same content in a newer and an older form, the newer one if it is of a kind that we read. */

@@ -4,6 +4,7 @@
  * number goes on with the item above it.
  */
 import type { DocxContext } from "./context.ts";
+import type { Paragraph } from "./model.ts";
 import type { ListItem } from "./numbering.ts";
 
 interface OpenList {
@@ -20,7 +21,7 @@ export class ListNesting {
   constructor(private readonly context: DocxContext) {}
 
   /** What has to stand before the item's paragraph. */
-  openItem(item: ListItem): string {
+  openItem(item: ListItem): Paragraph {
     let html = "";
     for (let top = this.open.at(-1); top && !belongs(item, top); top = this.open.at(-1)) html += this.close();
     const top = this.open.at(-1);
@@ -45,17 +46,21 @@ export class ListNesting {
   }
 
   /** Goes back to the item of this level, for a paragraph that continues it; null if no list is open. */
-  backTo(level: number): string | null {
+  backTo(level: number): Paragraph[] | null {
     if (this.open.length === 0) return null;
     let html = "";
     while (this.open.length > 1 && this.open.at(-1)!.level > level) html += this.close();
-    return html === "" ? "" : this.context.blockMarker(html);
+    return this.marker(html);
   }
 
-  closeAll(): string {
+  closeAll(): Paragraph[] {
     let html = "";
     while (this.open.length > 0) html += this.close();
-    return html === "" ? "" : this.context.blockMarker(html);
+    return this.marker(html);
+  }
+
+  private marker(html: string): Paragraph[] {
+    return html === "" ? [] : [this.context.blockMarker(html)];
   }
 
   private close(): string {

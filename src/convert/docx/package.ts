@@ -5,7 +5,8 @@
 import { PermanentError } from "../../errors.ts";
 import type { ConvertLimits } from "../converted.ts";
 import { Archive } from "./archive.ts";
-import { childrenOf, decodeXml, parseXml, type XmlElement } from "./xml.ts";
+import { decodeXml, parseXml } from "./parse_xml.ts";
+import { childrenOf, type XmlElement } from "./xml.ts";
 
 export interface Relation {
   /** Part name for internal targets, the address as written for external ones. */

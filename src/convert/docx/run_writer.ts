@@ -1,18 +1,20 @@
 /**
- * Writes the inline content of one paragraph as plain runs that mammoth understands: neighbours that look alike become
- * one run, since editors split text at every keystroke and mammoth pays per run.
+ * Writes the inline content of one paragraph as runs of mammoth's document model: neighbours that look alike become one
+ * run, since editors split text at every keystroke and mammoth pays per run.
  */
 import type { DocxContext } from "./context.ts";
-import { escapeXml } from "./xml.ts";
-
-/** What survives of a run's properties. */
-export interface Look {
-  bold: boolean;
-  italic: boolean;
-  strike: boolean;
-  code: boolean;
-  position: "subscript" | "superscript" | undefined;
-}
+import type { LinkTarget } from "./fields.ts";
+import {
+  hyperlink,
+  type Inline,
+  LINE_BREAK,
+  type Look,
+  type Run,
+  type RunContent,
+  runOf,
+  TAB,
+  textOfRun,
+} from "./model.ts";
 
 export class RunWriter {
   /** Plain text of the paragraph, with line ends and tabs; for code blocks and for the title. */
@@ -22,9 +24,11 @@ export class RunWriter {
   /** Whether all visible text was code, and there was some. */
   private codeText = 0;
   private otherText = 0;
-  private out = "";
-  private look = "";
-  private runOpen = false;
+  private readonly out: Inline[] = [];
+  /** Where runs go: the paragraph, or the link that is open in it. */
+  private target: Inline[] = this.out;
+  private run: Run | null = null;
+  private look: Look | null = null;
   private linkOpen = false;
   private hasLink = false;
 
@@ -43,32 +47,20 @@ export class RunWriter {
       else this.otherText++;
     }
     this.plain += text;
-    this.inRun(look, `<w:t xml:space="preserve">${escapeXml(stripControls(text))}</w:t>`);
+    this.inRun(look, textOfRun(text));
   }
 
   /** A tab or a line break; both stand in `plain` as characters. */
   blank(kind: "tab" | "break", look: Look): void {
     this.plain += kind === "tab" ? "\t" : "\n";
-    this.inRun(look, kind === "tab" ? "<w:tab/>" : "<w:br/>");
-  }
-
-  /** Other content of a run, as XML that mammoth knows. */
-  inRun(look: Look, xml: string): void {
-    const wanted = propertiesOf(look);
-    if (!this.runOpen || wanted !== this.look) {
-      this.endRun();
-      this.out += `<w:r>${wanted}`;
-      this.look = wanted;
-      this.runOpen = true;
-    }
-    this.out += xml;
+    this.inRun(look, kind === "tab" ? TAB : LINE_BREAK);
   }
 
   /** A reference to a note, or a symbol: something to see that is no text yet. */
-  sign(look: Look, xml: string): void {
+  sign(look: Look, content: RunContent): void {
     this.visible = true;
     this.otherText++;
-    this.inRun(look, xml);
+    this.inRun(look, content);
   }
 
   /** HTML that goes through mammoth as it is; `plain` is what it shows as text. */
@@ -76,48 +68,54 @@ export class RunWriter {
     this.visible = true;
     this.otherText++;
     this.plain += plain;
-    this.endRun();
-    this.out += this.context.inlineMarker(html);
+    this.run = null;
+    this.target.push(this.context.inlineMarker(html));
   }
 
   /** Opens a link; inside another one nothing happens. Says whether it has to be closed. */
-  openLink(attributes: string): boolean {
+  openLink({ url, anchor = "" }: LinkTarget): boolean {
     if (this.linkOpen) return false;
-    this.endRun();
+    this.run = null;
     this.hasLink = true;
-    this.out += `<w:hyperlink ${attributes}>`;
     this.linkOpen = true;
+    // Without any target its content stays plain.
+    if (url !== undefined || anchor !== "") {
+      const link = hyperlink(url === undefined ? { anchor } : { url });
+      this.out.push(link);
+      this.target = link.children;
+    }
     return true;
   }
 
   closeLink(): void {
-    this.endRun();
-    if (this.linkOpen) this.out += "</w:hyperlink>";
+    this.run = null;
     this.linkOpen = false;
+    this.target = this.out;
   }
 
-  finish(): string {
+  finish(): Inline[] {
     this.closeLink();
     return this.out;
   }
 
-  private endRun(): void {
-    if (this.runOpen) this.out += "</w:r>";
-    this.runOpen = false;
+  private inRun(look: Look, content: RunContent): void {
+    if (!this.run || !this.look || !looksAlike(look, this.look)) {
+      this.run = runOf(look);
+      if (look.code) this.context.use("Code");
+      this.look = look;
+      this.target.push(this.run);
+    }
+    this.run.children.push(content);
   }
 }
 
-function propertiesOf(look: Look): string {
-  const { bold, italic, strike, code, position } = look;
-  if (code) return CODE_PROPERTIES;
-  if (!bold && !italic && !strike && position === undefined) return "";
-  const vertical = position === undefined ? "" : `<w:vertAlign w:val="${position}"/>`;
-  return `<w:rPr>${bold ? "<w:b/>" : ""}${italic ? "<w:i/>" : ""}${strike ? "<w:strike/>" : ""}${vertical}</w:rPr>`;
-}
-
-const CODE_PROPERTIES = '<w:rPr><w:rStyle w:val="Code"/></w:rPr>';
-
-/** Characters that XML does not allow; they come from damaged files and would stop the next parser. */
-function stripControls(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "");
+function looksAlike(one: Look, other: Look): boolean {
+  if (one === other) return true;
+  if (one.code || other.code) return one.code === other.code;
+  return (
+    one.bold === other.bold &&
+    one.italic === other.italic &&
+    one.strike === other.strike &&
+    one.position === other.position
+  );
 }

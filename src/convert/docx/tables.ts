@@ -1,11 +1,24 @@
 /**
- * Writes tables for mammoth: rows and cells unwrapped from content controls and tracked changes, cells that a row leaves
- * out at its start put in as empty ones, so that every cell keeps its column.
+ * Writes tables in mammoth's document model: rows and cells unwrapped from content controls and tracked changes, cells
+ * that a row leaves out at its start put in as empty ones, so that every cell keeps its column, and merged ones put
+ * together.
  */
 import { BlockWriter } from "./blocks.ts";
 import type { DocxContext } from "./context.ts";
 import { chooseAlternate, type InlineReader } from "./inline.ts";
-import { child, childrenOf, childValue, escapeXml, isElement, toggle, type XmlElement } from "./xml.ts";
+import {
+  type Block,
+  PLAIN,
+  paragraphOf,
+  runOf,
+  type TableCell,
+  type TableRow,
+  tableCell,
+  tableOf,
+  tableRow,
+  textOfRun,
+} from "./model.ts";
+import { child, childValue, isElement, toggle, type XmlElement } from "./xml.ts";
 
 const WRAPPERS: ReadonlySet<string> = new Set([
   "w:sdt",
@@ -17,18 +30,21 @@ const WRAPPERS: ReadonlySet<string> = new Set([
 ]);
 
 /** @param before text of the paragraph above the table. */
-export function tableXml(table: XmlElement, context: DocxContext, inline: InlineReader, before: string): string {
+export function tableFrom(table: XmlElement, context: DocxContext, inline: InlineReader, before: string): Block[] {
   const rows = unwrapped(table, "w:tr").filter((row) => !child(child(row, "w:trPr"), "w:del"));
   const header = headerRows(table, rows);
-  const written = rows.map((row, index) => rowXml(row, index < header, context, inline)).filter((row) => row !== "");
-  if (written.length === 0) return "";
+  const written = rows.map((row, index) => rowFrom(row, index < header, context, inline)).filter((row) => row !== null);
+  if (written.length === 0) return [];
+  const blocks: Block[] = [];
   // The caption is no paragraph of the document: Word keeps it with the table's properties.
   const caption = childValue(child(table, "w:tblPr"), "w:tblCaption")?.trim();
-  const captionXml =
-    caption && caption !== before.trim()
-      ? `<w:p><w:r><w:t xml:space="preserve">${escapeXml(caption)}</w:t></w:r></w:p>`
-      : "";
-  return `${captionXml}<w:tbl>${written.join("")}</w:tbl>`;
+  if (caption && caption !== before.trim()) {
+    const run = runOf(PLAIN);
+    run.children.push(textOfRun(caption));
+    blocks.push(paragraphOf([run]));
+  }
+  blocks.push(tableOf(mergeDown(written)));
+  return blocks;
 }
 
 /** Elements of this name, with everything that may be wrapped around them taken off. */
@@ -54,22 +70,55 @@ function headerRows(table: XmlElement, rows: readonly XmlElement[]): number {
   return first === "1" || first === "true" ? 1 : 0;
 }
 
-function rowXml(row: XmlElement, isHeader: boolean, context: DocxContext, inline: InlineReader): string {
-  const cells = unwrapped(row, "w:tc");
-  if (cells.length === 0) return "";
-  const properties = child(row, "w:trPr");
-  const before = Math.min(Number.parseInt(childValue(properties, "w:gridBefore") ?? "0", 10) || 0, 100);
-  const skipped = "<w:tc><w:p/></w:tc>".repeat(before);
-  return `<w:tr>${isHeader ? "<w:trPr><w:tblHeader/></w:trPr>" : ""}${skipped}${cells.map((cell) => cellXml(cell, context, inline)).join("")}</w:tr>`;
+/** A cell, and whether it goes on with the one above it. */
+interface ReadCell {
+  cell: TableCell;
+  continues: boolean;
 }
 
-function cellXml(cell: XmlElement, context: DocxContext, inline: InlineReader): string {
+interface ReadRow {
+  cells: ReadCell[];
+  isHeader: boolean;
+}
+
+function rowFrom(row: XmlElement, isHeader: boolean, context: DocxContext, inline: InlineReader): ReadRow | null {
+  const found = unwrapped(row, "w:tc");
+  if (found.length === 0) return null;
+  const properties = child(row, "w:trPr");
+  const before = Math.min(Number.parseInt(childValue(properties, "w:gridBefore") ?? "0", 10) || 0, 100);
+  const cells: ReadCell[] = [];
+  for (let skipped = 0; skipped < before; skipped++) cells.push({ cell: tableCell([], 1), continues: false });
+  for (const cell of found) cells.push(cellFrom(cell, context, inline));
+  return { cells, isHeader };
+}
+
+function cellFrom(cell: XmlElement, context: DocxContext, inline: InlineReader): ReadCell {
   const properties = child(cell, "w:tcPr");
   const span = Number.parseInt(childValue(properties, "w:gridSpan") ?? "1", 10);
-  const merge = childrenOf(properties, "w:vMerge")[0];
-  const mergeValue = merge?.attributes["w:val"];
-  const gridSpan = span > 1 ? `<w:gridSpan w:val="${Math.min(span, 1000)}"/>` : "";
-  const vMerge = merge ? `<w:vMerge${mergeValue === undefined ? "" : ` w:val="${escapeXml(mergeValue)}"`}/>` : "";
+  const merge = child(properties, "w:vMerge");
+  const mergeValue = merge?.attributes["w:val"] || "continue";
   const blocks = new BlockWriter(context, inline).write(cell);
-  return `<w:tc>${gridSpan || vMerge ? `<w:tcPr>${gridSpan}${vMerge}</w:tcPr>` : ""}${blocks || "<w:p/>"}</w:tc>`;
+  return {
+    cell: tableCell(blocks, span > 1 ? Math.min(span, 1000) : 1),
+    continues: merge !== undefined && mergeValue === "continue",
+  };
+}
+
+/** Cells that go on with the one above them in the same column make that one longer instead. */
+function mergeDown(rows: readonly ReadRow[]): TableRow[] {
+  const columns = new Map<number, TableCell>();
+  return rows.map(({ cells, isHeader }) => {
+    const kept: TableCell[] = [];
+    let column = 0;
+    for (const { cell, continues } of cells) {
+      const above = continues ? columns.get(column) : undefined;
+      if (above) above.rowSpan++;
+      else {
+        columns.set(column, cell);
+        kept.push(cell);
+      }
+      column += cell.colSpan;
+    }
+    return tableRow(kept, isHeader);
+  });
 }
