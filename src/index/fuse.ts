@@ -2,29 +2,44 @@
  * Brings the two rankings together by reciprocal rank fusion: scores of words and of vectors have no common scale, ranks
  * have. The vectors of feature hashing repeat what the words already said, so their ranking only weighs in a little.
  */
+import type { Ranked } from "./rank.ts";
+
 const RANK_CONSTANT = 60;
 const HASH_WEIGHT = 0.05;
 
-/** A common table expression `fused (chunk_id, score, lexical_rank, vector_rank)` out of `lexical` and `semantic`. */
-export function fusedTable(parts: { lexical: boolean; semantic: boolean }, embedderIsSemantic: boolean): string {
-  if (!parts.semantic)
-    return "fused AS (SELECT chunk_id, score, rank AS lexical_rank, NULL::bigint AS vector_rank FROM lexical)";
-  if (!parts.lexical)
-    return "fused AS (SELECT chunk_id, score, NULL::bigint AS lexical_rank, rank AS vector_rank FROM semantic)";
-  const weight = embedderIsSemantic ? 1 : HASH_WEIGHT;
-  return `fused AS (
-      SELECT chunk_id,
-        (coalesce('1'::float8 / (${RANK_CONSTANT} + l.rank), 0) + coalesce('${weight}'::float8 / (${RANK_CONSTANT} + s.rank), 0)) AS score,
-        l.rank AS lexical_rank, s.rank AS vector_rank
-      FROM lexical l FULL JOIN semantic s USING (chunk_id)
-    )`;
+export interface Fused {
+  chunk_id: string;
+  score: number;
+  lexical_rank: number | null;
+  vector_rank: number | null;
 }
 
-/** What the two rankings add to the score of a hit of a hybrid search, as `fusedTable` computes it. */
+/** All that either ranking has, best first, ties by chunk id. A ranking that stands alone (the other is null) keeps its scores. */
+export function fuse(words: Ranked[] | null, vectors: Ranked[] | null, embedderIsSemantic: boolean): Fused[] {
+  const fused = new Map<string, Fused>();
+  for (const { chunk_id, score, rank } of words ?? [])
+    fused.set(chunk_id, { chunk_id, score, lexical_rank: rank, vector_rank: null });
+  for (const { chunk_id, score, rank } of vectors ?? [])
+    fused.set(chunk_id, {
+      chunk_id,
+      score,
+      lexical_rank: fused.get(chunk_id)?.lexical_rank ?? null,
+      vector_rank: rank,
+    });
+  const hits = [...fused.values()];
+  if (words && vectors)
+    for (const hit of hits) {
+      const parts = contributions(hit, embedderIsSemantic);
+      hit.score = parts.words + parts.vectors;
+    }
+  return hits.sort((a, b) => b.score - a.score || (a.chunk_id < b.chunk_id ? -1 : 1));
+}
+
+/** What the two rankings add to the score of a hit of a hybrid search. */
 export function contributions(
   hit: { lexical_rank: number | null; vector_rank: number | null },
   embedderIsSemantic: boolean,
 ): { words: number; vectors: number } {
-  const part = (rank: number | null) => (rank === null ? 0 : 1 / (RANK_CONSTANT + rank));
-  return { words: part(hit.lexical_rank), vectors: (embedderIsSemantic ? 1 : HASH_WEIGHT) * part(hit.vector_rank) };
+  const part = (rank: number | null, weight: number) => (rank === null ? 0 : weight / (RANK_CONSTANT + rank));
+  return { words: part(hit.lexical_rank, 1), vectors: part(hit.vector_rank, embedderIsSemantic ? 1 : HASH_WEIGHT) };
 }

@@ -1,19 +1,19 @@
 /**
- * Search: by words, by vectors, or by both at once. Two statements for a query of any kind (one that understands it, one
- * that finds, ranks and fetches), in one short read-only transaction. When the embeddings endpoint does not answer, a
- * hybrid search is answered by words alone: an answer now is worth more than a better one later.
+ * Search: by words, by vectors, or by both at once. A query is understood first; then words and vectors rank chunks, each
+ * by a statement of its own, the rankings are fused here, and the rows of the best are fetched. All that sees one snapshot
+ * in one short read-only transaction, unless both rankings take long: then they run side by side (`sideBySide`). When the
+ * embeddings endpoint does not answer, a hybrid search is answered by words alone: an answer now is worth more than a
+ * better one later.
  */
 import type { Sql, TransactionSql } from "postgres";
 import { asTenant } from "../db/tenant_scope.ts";
 import type { Embedder } from "../embed/provider.ts";
 import { SluiceError, TransientError } from "../errors.ts";
-import { isFiltered, type SearchFilters, scopeOf } from "./filters.ts";
-import { fusedTable } from "./fuse.ts";
-import { lexicalTables } from "./lexical.ts";
-import { planQuery, type QueryPlan } from "./query_terms.ts";
-import { EXACT_CHUNKS, type SemanticQuery, semanticTable } from "./semantic.ts";
-import { SqlText } from "./sql_text.ts";
-import { prepareIndexedSearch } from "./vector_index.ts";
+import { fetchHits } from "./fetch_hits.ts";
+import type { SearchFilters } from "./filters.ts";
+import { fuse } from "./fuse.ts";
+import { planQuery } from "./query_terms.ts";
+import { type Question, rankByVectors, rankByWords } from "./rank.ts";
 
 export type SearchMode = "hybrid" | "lexical" | "vector";
 
@@ -55,6 +55,8 @@ export interface SearchOptions {
 
 /** Length of each ranking before fusion. */
 const DEPTH = 100;
+/** Tenants from this size on give both rankings enough to do that it pays to begin three more transactions for them. */
+const SIDE_BY_SIDE_CHUNKS = 2_000;
 /** Long enough for anything but a fault. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 const EMBED_TIMEOUT_MS = 5_000;
@@ -72,25 +74,64 @@ export async function search(
   const mode = request.mode ?? "hybrid";
   const topK = Math.min(Math.max(Math.trunc(request.topK ?? 10), 1), 100);
   const vector = mode === "lexical" ? null : await queryVector(embedder, request, options);
-  return asTenant(sql, request.tenantId).begin("read only", async (tx) => {
-    // Sent first: compiling such statements takes longer than running them, and scans that begin where another one is
-    // would let equal searches differ.
-    const settings =
-      tx`SELECT set_config('statement_timeout', ${String(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)}, true),
-      set_config('jit', 'off', true), set_config('synchronize_seqscans', 'off', true)`.execute();
-    const [, plan] = await Promise.all([
-      settings,
-      planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query),
-    ]);
-    // A plan for a handful of rows looks each up among all others: with thousands that takes seconds, a hash join does not.
-    if (plan.plannerIsBlind && (plan.someHidden || isFiltered(request.filters)))
-      await tx`SELECT set_config('enable_nestloop', 'off', true)`;
-    const indexed = vector !== null && (await useIndex(tx, plan, embedder.model, vector, request.filters));
-    const amongWords = plan.chunks > EXACT_CHUNKS && !embedder.semantic && plan.terms.length > 0;
-    const semantic = vector && { model: embedder.model, vector, indexed, amongWords };
-    const text = statementOf(plan, semantic, { ...request, topK, semantic: embedder.semantic });
-    return text ? tx.unsafe<Hit[]>(text.sql, text.values as never[]) : [];
-  }) as Promise<Hit[]>;
+  const tenant = asTenant(sql, request.tenantId);
+  const transact: Transact = (work) =>
+    tenant.begin("isolation level repeatable read read only", (tx) => {
+      prepareTransaction(tx, options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
+      return work(tx);
+    }) as never;
+  const understand = async (tx: TransactionSql): Promise<Question> => {
+    const plan = await planQuery(tx, request.tenantId, mode === "vector" ? "" : request.query);
+    return { ...request, plan, embedder, vector, depth: Math.max(DEPTH, topK) };
+  };
+  const inOneSnapshot = async (tx: TransactionSql, question: Question): Promise<Hit[]> =>
+    (await answer(question, topK, (work) => work(tx))).hits;
+
+  const first = await transact(async (tx) => {
+    const question = await understand(tx);
+    return sideBySide(question) ? question : inOneSnapshot(tx, question);
+  });
+  if (Array.isArray(first)) return first;
+  const { hits, complete } = await answer(first, topK, transact);
+  return complete ? hits : transact(async (tx) => inOneSnapshot(tx, await understand(tx)));
+}
+
+/** Runs work in a transaction that is prepared for searching. */
+type Transact = <T>(work: (tx: TransactionSql) => Promise<T>) => Promise<T>;
+
+/** Not awaited: it travels with the statement that follows, and if it fails, so does the transaction. */
+function prepareTransaction(tx: TransactionSql, statementTimeoutMs: number): void {
+  // Compiling such statements takes longer than running them, and scans that begin where another one is would let equal
+  // searches differ.
+  tx`SELECT set_config('statement_timeout', ${String(statementTimeoutMs)}, true),
+    set_config('jit', 'off', true), set_config('synchronize_seqscans', 'off', true)`.execute();
+}
+
+/**
+ * Whether both rankings are worth a connection each. What feature hashing knows of many chunks depends on what their
+ * words found, and of few there is little to do.
+ */
+const sideBySide = ({ plan, vector, embedder }: Question): boolean =>
+  plan.terms.length > 0 && vector !== null && embedder.semantic && plan.chunks >= SIDE_BY_SIDE_CHUNKS;
+
+/**
+ * Ranks, fuses and fetches. Where `transact` begins a transaction each time, none waits for another one while it holds its
+ * connection, or searches that share a pool could wait for each other for ever. Then each sees a snapshot of its own, and
+ * the answer is complete only if everything that was ranked is still there to be fetched: of a document that was replaced
+ * meanwhile, one ranking may have known the old version alone and the other one the new.
+ */
+async function answer(
+  question: Question,
+  topK: number,
+  transact: Transact,
+): Promise<{ hits: Hit[]; complete: boolean }> {
+  const byWords = transact((tx) => rankByWords(tx, question));
+  const byVectors = question.embedder.semantic
+    ? transact((tx) => rankByVectors(tx, question, null))
+    : byWords.then((words) => transact((tx) => rankByVectors(tx, question, words)));
+  const [words, vectors] = await Promise.all([byWords, byVectors]);
+  const ranked = fuse(words, vectors, question.embedder.semantic);
+  return ranked.length > 0 ? transact((tx) => fetchHits(tx, question, ranked, topK)) : { hits: [], complete: true };
 }
 
 /** Null if there is nothing to compare: the endpoint is down, or the text has no features. */
@@ -116,40 +157,4 @@ async function queryVector(
     options.onDegraded?.(error);
     return null;
   }
-}
-
-/** Decides between exact and indexed search, and sets up the latter. A few named documents are compared exactly. */
-async function useIndex(
-  tx: TransactionSql,
-  plan: QueryPlan,
-  model: string,
-  vector: Float32Array,
-  filters?: SearchFilters,
-): Promise<boolean> {
-  if (plan.chunks <= EXACT_CHUNKS || (filters?.document_ids?.length ?? 0) > 0) return false;
-  return prepareIndexedSearch(tx, model, vector.length);
-}
-
-function statementOf(
-  plan: QueryPlan,
-  semantic: SemanticQuery | null,
-  request: { tenantId: string; topK: number; filters?: SearchFilters | undefined; semantic: boolean },
-): { sql: string; values: unknown[] } | null {
-  const parts = { lexical: plan.terms.length > 0, semantic: semantic !== null };
-  if (!parts.lexical && !parts.semantic) return null;
-  const text = new SqlText();
-  const scope = scopeOf(request.tenantId, request.filters ?? {}, plan.someHidden, text);
-  const depth = Math.max(DEPTH, request.topK);
-  const tables: string[] = [];
-  if (parts.lexical) tables.push(lexicalTables(plan, scope, depth, text));
-  if (semantic) tables.push(semanticTable(semantic, scope, depth, text));
-  tables.push(fusedTable(parts, request.semantic));
-  const sql = `WITH ${tables.join(", ")}
-    SELECT t.score, t.chunk_id, d.document_id, d.source_id, d.source_version_id, d.title, c.chunk_path, c.chunk_text, d.url,
-      d.external_ref, d.source_type, t.lexical_rank::int AS lexical_rank, t.vector_rank::int AS vector_rank
-    FROM (SELECT * FROM fused ORDER BY score DESC, chunk_id LIMIT ${request.topK}) t
-    JOIN chunks c ON c.tenant_id = ${scope.tenant} AND c.chunk_id = t.chunk_id
-    JOIN documents d ON d.tenant_id = c.tenant_id AND d.document_id = c.document_id AND NOT d.hidden
-    ORDER BY t.score DESC, t.chunk_id`;
-  return { sql, values: text.values };
 }

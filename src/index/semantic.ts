@@ -16,10 +16,10 @@ export interface SemanticQuery {
   /** Whether the tenant is large and the model has a valid HNSW index. */
   indexed: boolean;
   /**
-   * Compare what `lexical` found and nothing else, unless it found little. For vectors that know no more than the words
-   * do: among many chunks their nearest are as good as chance, and the index finds few of them and slowly.
+   * The chunks that the words found: compare these and nothing else, unless they are few. For vectors that know no more
+   * than the words do: among many chunks their nearest are as good as chance, and the index finds few of them and slowly.
    */
-  amongWords: boolean;
+  amongWords: string[] | false;
 }
 
 /** So many chunks found by their words are enough to compare. */
@@ -43,7 +43,7 @@ export function semanticTable(query: SemanticQuery, scope: Scope, depth: number,
       WHERE ${vectors}`;
   const tables = query.amongWords
     ? `found AS MATERIALIZED (
-      SELECT v.chunk_id, v.distance FROM lexical l CROSS JOIN LATERAL (
+      SELECT v.chunk_id, v.distance FROM unnest(${text.parameter(query.amongWords, "uuid[]")}) AS l (chunk_id) CROSS JOIN LATERAL (
         SELECT v.chunk_id, ${distance} AS distance FROM chunk_vectors v WHERE ${vectors} AND v.chunk_id = l.chunk_id LIMIT 1
       ) AS v
     ), others AS MATERIALIZED (${all} AND (SELECT count(*) FROM found) < ${ENOUGH}

@@ -207,6 +207,20 @@ test("search finds words by the index of words, and vectors by the index of thei
   expect(used).toContain(vectorIndexName(MODEL, DIMENSIONS));
 });
 
+test("search fetches its hits by key, planned for its own values and for any", async () => {
+  if (!server) return;
+  const own = asTenant(runtime, tenant);
+  for (const filters of [{}, { languages: ["en"], external_ref_prefix: "file:///1" }]) {
+    const plans = await plansOf(runtime, own, () =>
+      search(runtime, embedder, { tenantId: tenant, query: "rare7 common3", filters }),
+    );
+    const fetches = plans.filter(({ statement }) => statement.includes("c.chunk_text"));
+    expect(fetches).toHaveLength(2);
+    expect(readWhole(fetches, LARGE)).toEqual([]);
+    for (const index of ["chunks_pkey", "documents_pkey"]) expect(indexesOf(fetches)).toContain(index);
+  }
+});
+
 test("no search reads a large table from end to end, with filters or without", async () => {
   if (!server) return;
   for (const request of [
