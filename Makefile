@@ -60,7 +60,7 @@ dist/sluice: node_modules $(SOURCES)
 
 BENCH := $(BUN) test/bench/run.ts $(if $(FILES),--files $(FILES)) $(if $(DOCX),--docx $(DOCX)) $(if $(PDF),--pdf $(PDF)) $(if $(IR),--ir $(IR)) $(if $(ONLY),--only $(ONLY))
 
-bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their peers, about an hour; FILES= DOCX= PDF= IR= name folders
+bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their peers, about two hours; FILES= DOCX= PDF= IR= name folders
 	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
 	@$(BENCH)
 

@@ -65,6 +65,8 @@ const bench: Bench = {
 };
 const machine = await machineFacts(server, bench.binary);
 const failed: string[] = [];
+let table = "";
+mkdirSync(dirname(values.out), { recursive: true });
 for (const name of values.only.split(",")) {
   const suite = SUITES[name];
   if (!suite) throw new Error(`unknown suite ${name}; there are ${Object.keys(SUITES).join(", ")}`);
@@ -76,13 +78,19 @@ for (const name of values.only.split(",")) {
     console.error(error);
   });
   console.error(`  ${Math.round((performance.now() - start) / 1000)} s`);
+  // Nor must an end before the last one.
+  table = written();
 }
 
-const facts = Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`);
-const table = `${facts.join("\n")}\n\n${bench.report.markdown()}`;
-mkdirSync(dirname(values.out), { recursive: true });
-writeFileSync(values.out, JSON.stringify({ machine, quick: bench.quick, rows: bench.report.rows }, null, 2));
-writeFileSync(values.out.replace(/\.json$/, ".md"), table);
+/** What has been measured so far, in both files. */
+function written(): string {
+  const facts = Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`);
+  const tables = `${facts.join("\n")}\n\n${bench.report.markdown()}`;
+  writeFileSync(values.out, JSON.stringify({ machine, quick: bench.quick, rows: bench.report.rows }, null, 2));
+  writeFileSync(values.out.replace(/\.json$/, ".md"), tables);
+  return tables;
+}
+
 console.log(table);
 const missed = bench.report.rows.filter((row) => isMet(row) === false);
 console.log(
