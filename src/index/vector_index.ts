@@ -9,8 +9,11 @@ import { asLogin } from "../db/tenant_scope.ts";
 
 /** Vectors of a model from which on the index is built. */
 export const INDEXED_VECTORS = 20_000;
-/** While jobs run, it waits for so many times more: the rest of a first load goes in far faster without an index. */
-const OVERDUE = 5;
+/**
+ * While jobs run, vectors that have grown by more than this share since the last look are being loaded: the rest goes in
+ * several times faster without an index.
+ */
+const LOADING_SHARE = 0.02;
 /** halfvec takes no more in an index (pgvector README, "Indexing"). */
 const MAX_DIMENSIONS = 4_000;
 const BUILD_LOCK = 7_203_118_245;
@@ -22,21 +25,38 @@ export function vectorIndexName(model: string, dim: number): string {
   return `chunk_vectors_hnsw_${createHash("sha256").update(`${model}\0${dim}`).digest("hex").slice(0, 16)}`;
 }
 
+/** What was seen of the vectors at the last look, kept by whoever looks; `written` counts all rows ever inserted. */
+export interface VectorLook {
+  written: number | null;
+}
+
 /**
  * Builds the index CONCURRENTLY if it is missing and due; an invalid one that an interrupted build left is built anew.
+ * While jobs run it is due once a load has ended or slowed down, which takes two looks to tell.
  * Not for the embedded database. Safe to call from every process: one builds, the others find the lock taken.
  * @returns whether it was built now
  */
-export async function ensureVectorIndex(sql: Sql, model: string, dim: number, due = INDEXED_VECTORS): Promise<boolean> {
+export async function ensureVectorIndex(
+  sql: Sql,
+  model: string,
+  dim: number,
+  look: VectorLook = { written: null },
+  due = INDEXED_VECTORS,
+): Promise<boolean> {
   if (dim > MAX_DIMENSIONS) return false;
   const name = vectorIndexName(model, dim);
   if (await indexIsReady(sql, model, dim)) return false;
-  const [found] = await sql<{ vectors: number; busy: boolean }[]>`
+  const [found] = await sql<{ vectors: number; busy: boolean; written: number; rows: number }[]>`
     SELECT count(*)::int AS vectors,
-      EXISTS (SELECT 1 FROM ingest_jobs WHERE job_status IN ('queued', 'retrying', 'processing')) AS busy
-    FROM (SELECT 1 FROM chunk_vectors WHERE embedding_model = ${model} LIMIT ${due * OVERDUE}) AS bounded`;
-  const { vectors = 0, busy = false } = found ?? {};
-  if (vectors < (busy ? due * OVERDUE : due)) return false;
+      EXISTS (SELECT 1 FROM ingest_jobs WHERE job_status IN ('queued', 'retrying', 'processing')) AS busy,
+      (SELECT n_tup_ins::float8 FROM pg_stat_user_tables WHERE relid = 'chunk_vectors'::regclass) AS written,
+      (SELECT n_live_tup::float8 FROM pg_stat_user_tables WHERE relid = 'chunk_vectors'::regclass) AS rows
+    FROM (SELECT 1 FROM chunk_vectors WHERE embedding_model = ${model} LIMIT ${due}) AS bounded`;
+  const { vectors, busy, written, rows } = found!;
+  const before = look.written;
+  look.written = written;
+  if (vectors < due) return false;
+  if (busy && (before === null || written - before > LOADING_SHARE * rows)) return false;
   // CONCURRENTLY runs outside transactions, so one connection holds the lock and its settings from begin to end.
   return asLogin(sql, async (connection) => {
     const [lock] = await connection<{ taken: boolean }[]>`SELECT pg_try_advisory_lock(${BUILD_LOCK}) AS taken`;

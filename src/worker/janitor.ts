@@ -5,7 +5,7 @@
  */
 import { asSystem } from "../db/tenant_scope.ts";
 import { ensureLexicalStatistics } from "../index/lexical_statistics.ts";
-import { ensureVectorIndex } from "../index/vector_index.ts";
+import { ensureVectorIndex, type VectorLook } from "../index/vector_index.ts";
 import { closeAndSummarise } from "../pipeline/close.ts";
 import type { IngestContext } from "../pipeline/context.ts";
 import { embedDocuments } from "../pipeline/embed.ts";
@@ -21,6 +21,8 @@ import { deliverWebhooks } from "./webhook.ts";
 
 /** A process that has just started has a job to begin, and all of its code is still cold. */
 const START_MS = 1_000;
+/** For webhooks that are due when the process ends. */
+const LAST_MS = 2_000;
 const QUEUE_MS = 2_000;
 const INDEX_MS = 60_000;
 const SCHEDULE_MS = 5_000;
@@ -31,29 +33,26 @@ const PENDING_DOCUMENTS = 32;
 const PENDING_LEASE_SECONDS = 300;
 
 /**
- * Begins all duties, most of them after a moment; `stop` waits for those under way. A failing duty is logged and tried
- * again.
+ * Begins all duties after a moment. Each is done at least once, if need be while `stop` waits: a short command may be all
+ * that ever runs. A failing duty is logged and tried again.
  */
 export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promise<void> } {
   const context: IngestContext = { ...given, sql: asSystem(given.sql) };
   const stopping = new AbortController();
+  const late = new AbortController();
+  const vectors: VectorLook = { written: null };
   const every = async (ms: number, duty: () => Promise<void>, name: string): Promise<void> => {
     await pause(START_MS, stopping.signal);
-    while (!stopping.signal.aborted) {
+    do {
       await duty().catch((error: unknown) => context.log.warn({ err: error, duty: name }, "periodic duty failed"));
       await pause(ms, stopping.signal);
-    }
-  };
-  let indexTidied = false;
-  const tidyIndexOnce = async (): Promise<void> => {
-    indexTidied = true;
-    await tidyIndex(context);
+    } while (!stopping.signal.aborted);
   };
   const duties = [
     every(QUEUE_MS, () => tidyQueue(context, wake), "queue"),
-    every(INDEX_MS, tidyIndexOnce, "index"),
+    every(INDEX_MS, () => tidyIndex(context, vectors), "index"),
     every(SCHEDULE_MS, () => startDueSyncs(context, wake, stopping.signal), "schedules"),
-    every(QUEUE_MS, () => deliverWebhooks(context, stopping.signal), "webhooks"),
+    every(QUEUE_MS, () => deliverWebhooks(context, late.signal), "webhooks"),
     every(OUTDATED_MS, () => forgetOutdated(context), "outdated"),
     embedPending(context, stopping.signal),
     every(RETENTION_MS, () => applyRetention(context), "retention"),
@@ -61,9 +60,9 @@ export function startJanitor(given: IngestContext, wake: Wake): { stop(): Promis
   return {
     async stop() {
       stopping.abort();
-      // A command that ends before that moment is over would leave a large index unbuilt, however often it is repeated.
-      if (!indexTidied) duties.push(tidyIndexOnce());
+      const timer = setTimeout(() => late.abort(), LAST_MS);
       await Promise.allSettled(duties);
+      clearTimeout(timer);
     },
   };
 }
@@ -85,11 +84,13 @@ async function forgetOutdated({ sql }: IngestContext): Promise<void> {
   await deleteOldDeliveries(sql);
 }
 
-async function tidyIndex(context: IngestContext): Promise<void> {
+async function tidyIndex(context: IngestContext, vectors: VectorLook): Promise<void> {
   await ensureLexicalStatistics(context.sql);
   const { embedder, config } = context;
-  if (config.database.url && embedder.dimensions)
-    await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions);
+  if (!config.database.url || !embedder.dimensions) return;
+  const startedAt = performance.now();
+  if (await ensureVectorIndex(context.sql, embedder.model, embedder.dimensions, vectors))
+    context.log.info({ model: embedder.model, ms: Math.round(performance.now() - startedAt) }, "vector index built");
 }
 
 async function applyRetention({ sql, objects, config, log }: IngestContext): Promise<void> {

@@ -91,7 +91,7 @@ beforeAll(async () => {
     Array.from({ length: 400 }, (_, i) => `file:///new/${i}.md`),
   );
   await sql`VACUUM ANALYZE`;
-  await ensureVectorIndex(sql, MODEL, DIMENSIONS, 1_000);
+  await ensureVectorIndex(sql, MODEL, DIMENSIONS, { written: null }, 1_000);
   await ensureLexicalStatistics(sql);
 }, 120_000);
 

@@ -8,10 +8,12 @@ import {
   ensureVectorIndex,
   indexIsReady,
   prepareIndexedSearch,
+  type VectorLook,
   vectorIndexName,
 } from "../../src/index/vector_index.ts";
 import { insertVectors } from "../../src/index/write_vectors.ts";
 import { emptyDatabase, newTenant } from "../support/database.ts";
+import { jobWithItems } from "../support/queue.ts";
 import { seedDocuments } from "./seed.ts";
 
 const MODEL = "it's a 'model'";
@@ -75,14 +77,32 @@ test("the index waits until there are enough vectors", async () => {
   expect(await indexIsReady(sql, MODEL, 256)).toBe(false);
 });
 
+test("while jobs run, it waits for the end of a load", async () => {
+  if (!server) return;
+  const jobId = await jobWithItems(sql, large, ["file:///under-way.md"]);
+  const look: VectorLook = { written: null };
+  expect(await ensureVectorIndex(sql, MODEL, 256, look, 100)).toBe(false);
+  expect(look.written).toBeNumber();
+  look.written = -1_000_000;
+  expect(await ensureVectorIndex(sql, MODEL, 256, look, 100)).toBe(false);
+  // Postgres tells of rows that were written up to some seconds later.
+  for (let i = 0; i < 20 && !(await ensureVectorIndex(sql, MODEL, 256, look, 100)); i++) await Bun.sleep(500);
+  expect(await indexIsReady(sql, MODEL, 256)).toBe(true);
+  await sql.unsafe(`DROP INDEX ${vectorIndexName(MODEL, 256)}`);
+  await sql`DELETE FROM ingest_jobs WHERE job_id = ${jobId}`;
+});
+
 test("it is built once, finds what exact search finds, and keeps on scanning for a small tenant", async () => {
   if (!server) return;
   const query = "alpha kappa item7";
   const exact = { large: await nearest(large, query, false), small: await nearest(small, query, false) };
-  const built = await Promise.all([ensureVectorIndex(sql, MODEL, 256, 100), ensureVectorIndex(sql, MODEL, 256, 100)]);
+  const built = await Promise.all([
+    ensureVectorIndex(sql, MODEL, 256, { written: null }, 100),
+    ensureVectorIndex(sql, MODEL, 256, { written: null }, 100),
+  ]);
   expect(built.filter(Boolean)).toHaveLength(1);
   expect(await indexIsReady(sql, MODEL, 256)).toBe(true);
-  expect(await ensureVectorIndex(sql, MODEL, 256, 100)).toBe(false);
+  expect(await ensureVectorIndex(sql, MODEL, 256, { written: null }, 100)).toBe(false);
 
   const shared = (a: string[], b: string[]): number => a.filter((id) => b.includes(id)).length;
   expect(shared(await nearest(large, query, true), exact.large)).toBeGreaterThanOrEqual(8);

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import type { Sql } from "postgres";
 import { readConfig } from "../../src/config.ts";
+import { asSystem } from "../../src/db/tenant_scope.ts";
 import { HashEmbedder } from "../../src/embed/hash.ts";
 import type { IngestContext } from "../../src/pipeline/context.ts";
+import { closeJobs } from "../../src/queue/close_job.ts";
 import { Wake } from "../../src/queue/wake.ts";
 import { insertConnection } from "../../src/store/connections.ts";
 import { setSchedule } from "../../src/store/schedules.ts";
@@ -15,11 +17,12 @@ import { jobWithItems } from "../support/queue.ts";
 const SECRET_KEY = "a key for these tests only";
 let sql: Sql;
 let tenantId: string;
-const told = Promise.withResolvers<{ job: { job_id: string } }>();
+let told = Promise.withResolvers<string>();
 const receiver = Bun.serve({
   port: 0,
   async fetch(request) {
-    told.resolve((await request.json()) as { job: { job_id: string } });
+    const { job } = (await request.json()) as { job: { job_id: string } };
+    told.resolve(job.job_id);
     return new Response(null);
   },
 });
@@ -28,6 +31,12 @@ beforeAll(async () => {
   tenantId = await newTenant(sql);
 }, 60_000);
 afterAll(() => receiver.stop(true));
+
+function context(): IngestContext {
+  const config = readConfig("info", { SECRET_KEY, WEBHOOK_ALLOW_PRIVATE_NETWORK: "true" });
+  // Nothing is ingested, so the stages of ingestion are never asked for.
+  return { sql, config, embedder: new HashEmbedder(), log: pino({ level: "silent" }) } as unknown as IngestContext;
+}
 
 test("the janitor starts syncs that are due, tells webhooks of jobs that it closed, and forgets what is past its time", async () => {
   const webhookId = Bun.randomUUIDv7();
@@ -44,16 +53,23 @@ test("the janitor starts syncs that are due, tells webhooks of jobs that it clos
 
   const wake = new Wake(null);
   const rung = wake.wait(20_000);
-  const config = readConfig("info", { SECRET_KEY, WEBHOOK_ALLOW_PRIVATE_NETWORK: "true" });
-  // Nothing is ingested, so the stages of ingestion are never asked for.
-  const parts = { sql, config, embedder: new HashEmbedder(), log: pino({ level: "silent" }) };
-  const janitor = startJanitor(parts as unknown as IngestContext, wake);
+  const janitor = startJanitor(context(), wake);
   await rung;
-  expect((await told.promise).job.job_id).toBe(closable);
+  expect(await told.promise).toBe(closable);
   await janitor.stop();
   wake.close();
   const queued =
     await sql`SELECT job_payload_json ->> 'connection_id' AS id FROM ingest_jobs WHERE job_status = 'queued'`;
   expect(queued.map((row) => row.id)).toEqual([connectionId]);
   expect(await sql`SELECT 1 FROM idempotency_keys`).toHaveLength(0);
+});
+
+test("in a process that ends at once each duty is done all the same", async () => {
+  told = Promise.withResolvers<string>();
+  const jobId = await jobWithItems(sql, tenantId, []);
+  await closeJobs(asSystem(sql), { embeddingDeadlineSeconds: 60 });
+  const wake = new Wake(null);
+  await startJanitor(context(), wake).stop();
+  wake.close();
+  expect(await told.promise).toBe(jobId);
 });
