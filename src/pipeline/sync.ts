@@ -59,7 +59,7 @@ export async function listJob(
   signal: AbortSignal,
   wake: () => void,
 ): Promise<ListingResult> {
-  if (job.attempt > 1) await restartListing(context.sql, job);
+  if (job.repeated) await restartListing(context.sql, job);
   const connections = await connectionsOfJob(context.sql, job.tenantId, job.payload);
   if (connections.length === 0)
     throw new PermanentError("connector.not_configured", `no connection for ${job.payload.source_types.join(", ")}`, {
@@ -155,9 +155,11 @@ async function listConnection(
       if ((await takePage(run, page)) > 0) wake();
     }
     if ((await takeHeld(run)) > 0) wake();
-  } finally {
-    // Also what a listing found before it broke off.
     await tell(run, []);
+  } catch (error) {
+    // Also what a listing found before it broke off; why it did is worth more than why that could not be told.
+    await tell(run, []).catch((err: unknown) => context.log.debug({ err }, "what was found unchanged is not counted"));
+    throw error;
   }
   const outcome = listing.outcome();
   summary.listing_complete = outcome.listingComplete;
@@ -292,7 +294,7 @@ async function diff(run: ListingRun, listed: Listed[]): Promise<ListedDiff> {
         jobId: job.jobId,
         sourceType,
         force: job.payload.force_reindex,
-        repeated: job.attempt > 1,
+        repeated: job.repeated,
         verdictKey,
       },
       group.map(({ descriptor, sourceId }) => ({
@@ -318,10 +320,11 @@ async function enqueue(run: ListingRun, items: NewItem[], unchanged: number): Pr
 async function tell(run: ListingRun, items: NewItem[]): Promise<number> {
   const { job, sql, untold } = run;
   if (items.length === 0 && untold === 0) return 0;
+  // Before the answer: told twice would be worse than not at all, and a listing that fails is repeated.
+  run.untold = 0;
   const inserted = await timedStatement("enqueue_items", enqueueItems(sql, job, items, untold));
   await failpoint("after_enqueue_page");
   if (inserted === null) throw new ListingInterrupted("the job's lease is gone or the job was canceled");
-  run.untold = 0;
   run.toldAt = performance.now();
   return inserted;
 }

@@ -4,8 +4,10 @@ import type { JobLease, SyncPayload } from "./job.ts";
 
 export interface ClaimedJob extends JobLease {
   payload: SyncPayload;
-  /** Counts from 1; above 1 the listing is being repeated. */
+  /** Counts from 1; a snooze or a shutdown spends none. */
   attempt: number;
+  /** Its listing was begun before. */
+  repeated: boolean;
   correlationId: string;
 }
 
@@ -21,18 +23,19 @@ export async function claimJob(
       run_lease: string;
       job_payload_json: SyncPayload;
       attempt: number;
+      repeated: boolean;
       correlation_id: string;
     }[]
   >`
     WITH next AS (
-      SELECT tenant_id, job_id FROM ingest_jobs
+      SELECT tenant_id, job_id, job_status = 'retrying' AS repeated FROM ingest_jobs
       WHERE job_status IN ('queued', 'retrying') AND available_at <= now() AND cancel_requested_at IS NULL AND run_lease IS NULL
       ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE ingest_jobs j SET job_status = 'processing', attempt = j.attempt + 1, run_lease = nextval('run_leases'), leased_by = ${request.worker},
       leased_until = now() + make_interval(secs => ${request.leaseSeconds}), started_at = coalesce(j.started_at, now())
     FROM next WHERE j.tenant_id = next.tenant_id AND j.job_id = next.job_id
-    RETURNING j.tenant_id, j.job_id, j.run_lease::text, j.job_payload_json, j.attempt, j.correlation_id`;
+    RETURNING j.tenant_id, j.job_id, j.run_lease::text, j.job_payload_json, j.attempt, next.repeated, j.correlation_id`;
   if (!row) return null;
   return {
     tenantId: row.tenant_id,
@@ -40,6 +43,7 @@ export async function claimJob(
     runLease: row.run_lease,
     payload: row.job_payload_json,
     attempt: row.attempt,
+    repeated: row.repeated,
     correlationId: row.correlation_id,
   };
 }
