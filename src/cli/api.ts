@@ -48,6 +48,12 @@ export async function openApi(config: Config, launch: Launch, log: Log, options:
       local,
       async () => {},
     );
+  // The server holds the embedded database alone, and leaves tokens for the tenants that it finds at its start.
+  if (url && !config.database.url)
+    throw new InputError(
+      "tenant.not_found",
+      `SLUICE_TENANT: the server that runs on this DATA_DIR found no tenant named ${config.tenant} when it started; restart it if that was made since`,
+    );
   const runtime = await startRuntime(config, launch, log, options);
   try {
     await runtime.workersReady;

@@ -9,7 +9,7 @@ import type { Sql } from "postgres";
 import * as v from "valibot";
 import { asSystem } from "../db/tenant_scope.ts";
 import { InputError } from "../errors.ts";
-import { createTenant, findTenant } from "../store/tenants.ts";
+import { createTenant, findTenant, listTenants } from "../store/tenants.ts";
 import { createToken, findToken } from "../store/tokens.ts";
 
 const LocalToken = v.object({ tenant_id: v.pipe(v.string(), v.uuid()), token: v.pipe(v.string(), v.minLength(1)) });
@@ -56,6 +56,12 @@ export async function ensureLocalToken(pool: Sql, dataDir: string, tenant: strin
   await chmod(temporary, 0o600);
   await rename(temporary, pathIn(dataDir, tenant));
   return local;
+}
+
+/** For a server that holds the database alone: of its own tenant and of every other one, so that commands find it for each. */
+export async function ensureLocalTokens(pool: Sql, dataDir: string, tenant: string): Promise<void> {
+  await ensureLocalToken(pool, dataDir, tenant);
+  for (const { name } of await listTenants(asSystem(pool))) await ensureLocalToken(pool, dataDir, name);
 }
 
 async function tenantIdOf(sql: Sql, tenant: string): Promise<string> {

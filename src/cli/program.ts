@@ -47,13 +47,15 @@ export async function runCommandLine(argv: string[], launch: Launch): Promise<nu
   addAutomationCommands(program, run);
   addOperatorCommands(program, run);
   addKeepingCommands(program, run);
+  const version = `sluice ${VERSION.version} (commit ${VERSION.commit}, Bun ${VERSION.bun}, schema ${VERSION.schema})`;
+  program.version(version, "-V, --version", "print the version");
   program
     .command("version")
     .description("print version, commit, Bun version and schema version")
     .option("--json", "as one JSON object", false)
     .action((o) => {
       if (o.json) printJson(VERSION);
-      else print(`sluice ${VERSION.version} (commit ${VERSION.commit}, Bun ${VERSION.bun}, schema ${VERSION.schema})`);
+      else print(version);
     });
   try {
     if (argv.length === 0) program.help();

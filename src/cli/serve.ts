@@ -9,7 +9,7 @@ import { type Server, startServer } from "../http/serve.ts";
 import type { Log } from "../log.ts";
 import { announceServer, withdrawServer } from "./api.ts";
 import type { Launch } from "./launch.ts";
-import { ensureLocalToken } from "./local_token.ts";
+import { ensureLocalTokens } from "./local_token.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
 import { supervise } from "./supervise.ts";
 import { EXIT } from "./terminal.ts";
@@ -39,7 +39,7 @@ export async function serve(
     const server = options.workerOnly ? watchOnly(runtime, log) : startServer(runtime.app, { ...config.http, log });
     if (!options.workerOnly && server) {
       // Embedded mode has one user, so a tenant and a token are made for it; with a database of their own, operators make them.
-      if (!config.database.url) await ensureLocalToken(runtime.sql, config.dataDir, config.tenant);
+      if (!config.database.url) await ensureLocalTokens(runtime.sql, config.dataDir, config.tenant);
       await announceServer(config.dataDir, server.url);
     } else await runtime.workersReady;
     log.info(

@@ -2,6 +2,7 @@
  * Puts the app on a port. Bun's own limits are set so that they never speak before the app's: a body that is too large
  * gets our answer, and a slow upload is not cut off while bytes still come.
  */
+import { InputError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /** Seconds without a byte in either direction; Bun's default of 10 would end slow uploads and searches. */
@@ -20,23 +21,25 @@ export interface Server {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Listens at once; `stop` lets begun requests finish for so many milliseconds. */
+/** Listens at once; `stop` lets begun requests finish for so many milliseconds. Throws InputError `config.invalid` for a port that cannot be had. */
 export function startServer(
   app: { fetch(request: Request, env: { address?: string | undefined }): Response | Promise<Response> },
   options: ServeOptions,
 ): Server {
-  const server = Bun.serve({
-    hostname: options.host,
-    port: options.port,
-    idleTimeout: IDLE_SECONDS,
-    // Each route counts what it reads and answers 413 itself.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
-    error(error) {
-      options.log.error({ err: error }, "unexpected error outside of the app");
-      return new Response(null, { status: 500 });
-    },
-  });
+  const server = onPort(options, () =>
+    Bun.serve({
+      hostname: options.host,
+      port: options.port,
+      idleTimeout: IDLE_SECONDS,
+      // Each route counts what it reads and answers 413 itself.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
+      error(error) {
+        options.log.error({ err: error }, "unexpected error outside of the app");
+        return new Response(null, { status: 500 });
+      },
+    }),
+  );
   return {
     url: server.url.origin,
     async stop(graceMs) {
@@ -52,4 +55,15 @@ export function startServer(
       clearTimeout(timer);
     },
   };
+}
+
+function onPort<T>({ host, port }: ServeOptions, listen: () => T): T {
+  try {
+    return listen();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
+    const why = code === "EADDRINUSE" ? "is in use by another program" : "is not for this user";
+    throw new InputError("config.invalid", `PORT: ${host}:${port} ${why}`, {}, { cause: error });
+  }
 }

@@ -46,6 +46,17 @@ test("version names the release, the commit, Bun and the schema", async () => {
   );
 });
 
+test("--version says the same, and a port that is taken is named", async () => {
+  const [version, option] = await Promise.all([sluice(scratch(), ["version"]), sluice(scratch(), ["--version"])]);
+  expect(option).toMatchObject({ code: 0, stdout: version.stdout });
+  const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port } = taken;
+  const { code, stderr } = await sluice(scratch(), ["serve"], { PORT: String(port) });
+  await taken.stop(true);
+  expect(stderr).toContain(`PORT: 127.0.0.1:${port} is in use by another program`);
+  expect(code).toBe(78);
+});
+
 test("a folder is ingested, re-synced for nothing, edited, thinned out and restored", async () => {
   const folder = scratch();
   const pages = pagesIn(folder, 20);
