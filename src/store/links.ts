@@ -90,6 +90,7 @@ async function insertEdges(
     CROSS JOIN LATERAL (
       SELECT FROM documents WHERE tenant_id = ${tenantId} AND document_id = n.to_document_id FOR KEY SHARE SKIP LOCKED
     ) AS d
+    ORDER BY n.from_document_id, n.ordinal
     ON CONFLICT DO NOTHING`;
 }
 
