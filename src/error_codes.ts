@@ -97,6 +97,10 @@ export const CODES = {
   "convert.crashed": code(422, "The parser crashed on this document; save it again with another program."),
   "convert.interrupted": code(503, "The conversion was interrupted before it ended; it is tried again by itself."),
 
+  "data_dir.empty": code(
+    404,
+    "Ingest something first, such as a folder with `sluice ingest FOLDER`, or name the DATA_DIR or the DATABASE_URL that the service uses.",
+  ),
   "data_dir.locked": code(500, "Stop the process that holds DATA_DIR, or choose another DATA_DIR."),
   "data_dir.unusable": code(500, "Give the service's user the right to write DATA_DIR, or choose another one."),
   "data_dir.other_version": code(

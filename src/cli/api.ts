@@ -6,6 +6,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Config } from "../config.ts";
+import { hasDatabase } from "../db/embedded/directory.ts";
 import { CODES, type ErrorCode, InputError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Launch } from "./launch.ts";
@@ -37,8 +38,16 @@ async function runningServer(dataDir: string): Promise<string | null> {
   }
 }
 
-/** The running server if its token is readable here, else a runtime of this process, which `close` stops. */
-export async function openApi(config: Config, launch: Launch, log: Log, options: RuntimeOptions): Promise<Api> {
+interface ApiOptions extends RuntimeOptions {
+  /** The command only shows what is there: a folder without a database is a mistake, not the place for a new one. */
+  onlyLooks?: boolean;
+}
+
+/**
+ * The running server if its token is readable here, else a runtime of this process, which `close` stops.
+ * @throws InputError `data_dir.empty`, `tenant.not_found`
+ */
+export async function openApi(config: Config, launch: Launch, log: Log, options: ApiOptions): Promise<Api> {
   const url = await runningServer(config.dataDir);
   const local = url ? await readLocalToken(config.dataDir, config.tenant) : null;
   if (url && local)
@@ -54,6 +63,8 @@ export async function openApi(config: Config, launch: Launch, log: Log, options:
       "tenant.not_found",
       `SLUICE_TENANT: the server that runs on this DATA_DIR found no tenant named ${config.tenant} when it started; restart it if that was made since`,
     );
+  if (options.onlyLooks && !config.database.url && !hasDatabase(config.dataDir))
+    throw new InputError("data_dir.empty", `DATA_DIR: there is no database in ${config.dataDir}`);
   const runtime = await startRuntime(config, launch, log, options);
   try {
     await runtime.workersReady;

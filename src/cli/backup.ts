@@ -11,6 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
 import { packTar } from "modern-tar/fs";
 import type { Config } from "../config.ts";
+import { hasDatabase } from "../db/embedded/directory.ts";
 import { EMBEDDED_POSTGRES_MAJOR } from "../db/embedded/embedded.ts";
 import { lockDataDir } from "../db/embedded/lock.ts";
 import { InputError } from "../errors.ts";
@@ -41,8 +42,7 @@ export async function backup(file: string, options: { json: boolean }, config: C
   if (config.database.url)
     throw new InputError("backup.not_embedded", "DATABASE_URL is set: this installation's database is not in DATA_DIR");
   if (existsSync(target)) throw new InputError("backup.exists", `${target} exists already`);
-  if (!existsSync(join(dataDir, "postgres")))
-    throw new InputError("backup.nothing", `there is no embedded database in ${dataDir}`);
+  if (!hasDatabase(dataDir)) throw new InputError("backup.nothing", `there is no embedded database in ${dataDir}`);
   const lock = lockDataDir(dataDir);
   try {
     const entries = (await walk(dataDir, "")).filter(({ path }) => resolve(dataDir, path) !== target);

@@ -56,8 +56,12 @@ export function isMet({ goal, ratios, runs }: Row): boolean | null {
 export class Report {
   readonly rows: Row[] = [];
 
+  /** `changed` is called after each row. */
+  constructor(private readonly changed: () => void = () => {}) {}
+
   add(row: Row): void {
     this.rows.push(row);
+    this.changed();
     console.error(`  ${row.what} · ${row.who}: ${figure(spreadOf(row.runs))} ${row.unit}${goalText(row)}`);
   }
 

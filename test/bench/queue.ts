@@ -165,29 +165,54 @@ async function deadRows(sql: Sql, tables: string): Promise<number> {
   return row!.dead;
 }
 
+/** At half of what each settles from a backlog: an item arrives as others are settled. */
 async function latencies(bench: Bench, capacity: Map<string, number>): Promise<void> {
-  for (const contender of CONTENDERS) {
-    const rate = Math.round(capacity.get(contender.who)! / 2);
-    const { options, close } = await prepare(bench, contender);
-    try {
-      const worker = start(contender, { ...options, role: "serve" });
-      await worker.line();
-      const producer = start(contender, { ...options, role: "produce", rate, seconds: bench.quick ? 3 : 10 });
-      await producer.line();
-      await producer.ended;
-      await Bun.sleep(500);
-      worker.go();
-      const { p50, p99, settled } = await worker.line<{ p50: number; p99: number; settled: number }>();
-      await worker.ended;
-      const note = `${rate.toLocaleString("en-US")} items/s, ${settled.toLocaleString("en-US")} settled`;
-      const goal = contender.who === "Sluice" ? ({ limit: 100, sense: "<=" } as const) : undefined;
-      const add = (what: string, value: number, more: object): void =>
-        bench.report.add({ suite: SUITE, what, who: contender.who, unit: "ms", runs: [value], note, ...more });
-      add("p50 to settled at half its own load", p50, {});
-      add("p99 to settled at half its own load", p99, goal ? { goal } : {});
-    } finally {
-      await close();
-    }
+  const results = await rounded(Math.min(bench.rounds, 3), (contender) =>
+    latency(bench, contender, Math.round(capacity.get(contender.who)! / 2)),
+  );
+  for (const [{ who }, runs] of results) {
+    const { rate, settled } = runs[0]!;
+    const note = `${rate.toLocaleString("en-US")} items/s, ${settled.toLocaleString("en-US")} settled`;
+    const goal = who === "Sluice" ? ({ limit: 100, sense: "<=" } as const) : undefined;
+    const add = (what: string, values: number[], more: object): void =>
+      bench.report.add({ suite: SUITE, what, who, unit: "ms", runs: values, note, ...more });
+    add(
+      "p50 to settled at half its own load",
+      runs.map(({ p50 }) => p50),
+      {},
+    );
+    add(
+      "p99 to settled at half its own load",
+      runs.map(({ p99 }) => p99),
+      goal ? { goal } : {},
+    );
+  }
+}
+
+interface Latency {
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+  settled: number;
+  /** Items a second that arrived. */
+  rate: number;
+}
+
+async function latency(bench: Bench, contender: Contender, rate: number): Promise<Latency> {
+  const { options, close } = await prepare(bench, contender);
+  try {
+    const worker = start(contender, { ...options, role: "serve" });
+    await worker.line();
+    const producer = start(contender, { ...options, role: "produce", rate, seconds: bench.quick ? 3 : 10 });
+    await producer.line();
+    await producer.ended;
+    await Bun.sleep(500);
+    worker.go();
+    const measured = await worker.line<Omit<Latency, "rate">>();
+    await worker.ended;
+    return { ...measured, rate };
+  } finally {
+    await close();
   }
 }
 

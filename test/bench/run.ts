@@ -53,7 +53,8 @@ if (!server) {
 }
 const folder = (path: string | undefined): string | null => (path ? resolve(path) : null);
 const bench: Bench = {
-  report: new Report(),
+  // After each figure: an end before the last one must not cost those before it.
+  report: new Report(() => written()),
   quick: values.quick,
   rounds: Number(values.rounds ?? (values.quick ? 1 : 5)),
   binary: resolve(values.binary),
@@ -65,7 +66,6 @@ const bench: Bench = {
 };
 const machine = await machineFacts(server, bench.binary);
 const failed: string[] = [];
-let table = "";
 mkdirSync(dirname(values.out), { recursive: true });
 for (const name of values.only.split(",")) {
   const suite = SUITES[name];
@@ -78,8 +78,6 @@ for (const name of values.only.split(",")) {
     console.error(error);
   });
   console.error(`  ${Math.round((performance.now() - start) / 1000)} s`);
-  // Nor must an end before the last one.
-  table = written();
 }
 
 /** What has been measured so far, in both files. */
@@ -91,7 +89,7 @@ function written(): string {
   return tables;
 }
 
-console.log(table);
+console.log(written());
 const missed = bench.report.rows.filter((row) => isMet(row) === false);
 console.log(
   `${bench.report.rows.length} figures, ${missed.length} goals missed${failed.length > 0 ? `, failed suites: ${failed.join(", ")}` : ""}`,

@@ -1,6 +1,6 @@
 /** The executable as a person at a terminal uses it, in embedded mode, from an empty folder. */
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { scratch, serve, sluice, sluiceJson } from "../support/binary.ts";
@@ -251,6 +251,17 @@ test("migrate shows what is pending before and nothing after", async () => {
   expect((await sluice(folder, ["migrate"])).stdout).toContain("Applied 0001_tenancy");
   expect((await sluiceJson<{ migrations: unknown[] }>(folder, ["migrate", "--dry-run"])).migrations).toEqual([]);
 }, 60_000);
+
+test("commands that only look make no database where there is none", async () => {
+  const folder = scratch();
+  for (const command of [["search", "barley"], ["jobs"]]) {
+    const { stderr, code } = await sluice(folder, command);
+    expect(stderr).toContain("data_dir.empty");
+    expect(stderr).toContain("sluice ingest FOLDER");
+    expect(code).toBe(1);
+  }
+  expect(readdirSync(folder)).toEqual([]);
+});
 
 test("the command line works for one tenant at a time, and says which", async () => {
   const folder = scratch();

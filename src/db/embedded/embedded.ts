@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { PermanentError } from "../../errors.ts";
 import { connectDatabase, endDatabase, type SocketTarget } from "../connect.ts";
+import { databaseDirectory } from "./directory.ts";
 import { lockDataDir } from "./lock.ts";
 import { EMBEDDED_DATABASE, EMBEDDED_USER } from "./messages.ts";
 import { ThreadGuard } from "./thread_guard.ts";
@@ -60,7 +61,7 @@ export interface EmbeddedDatabase {
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const dataDir = resolve(options.dataDir);
   const lock = lockDataDir(dataDir);
-  const directory = join(dataDir, "postgres");
+  const directory = databaseDirectory(dataDir);
   const socket = placeSocket(dataDir);
   const giveUp = () => {
     socket.remove();
