@@ -58,9 +58,9 @@ dist/sluice: node_modules $(SOURCES)
 	@$(BUN) build $(COMPILE) --outfile $@ >/dev/null
 	@ls -l $@ | awk '{printf "built %s, %d MB\n", $$9, $$5 / 1048576}'
 
-BENCH := $(BUN) test/bench/run.ts $(if $(FILES),--files $(FILES)) $(if $(DOCX),--docx $(DOCX)) $(if $(PDF),--pdf $(PDF)) $(if $(IR),--ir $(IR)) $(if $(ONLY),--only $(ONLY))
+BENCH := $(BUN) test/bench/run.ts $(if $(FILES),--files $(FILES)) $(if $(DOCX),--docx $(DOCX)) $(if $(PDF),--pdf $(PDF)) $(if $(IR),--ir $(IR)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their peers, about two hours; FILES= DOCX= PDF= IR= name folders
+bench: dist/sluice test/bench/peers/node_modules ## all benchmarks beside their peers, about two hours; FILES= DOCX= PDF= IR= name folders, ROUNDS= how often
 	@: "$${TEST_DATABASE_URL:?set TEST_DATABASE_URL, and TEST_S3_* for an object store}"
 	@$(BENCH)
 
