@@ -39,8 +39,8 @@ async function runningServer(dataDir: string): Promise<string | null> {
 }
 
 interface ApiOptions extends RuntimeOptions {
-  /** The command only shows what is there: a folder without a database is a mistake, not the place for a new one. */
-  onlyLooks?: boolean;
+  /** The command is about what is there already: a folder without a database is a mistake, not the place for a new one. */
+  mustExist?: boolean;
 }
 
 /**
@@ -63,7 +63,7 @@ export async function openApi(config: Config, launch: Launch, log: Log, options:
       "tenant.not_found",
       `SLUICE_TENANT: the server that runs on this DATA_DIR found no tenant named ${config.tenant} when it started; restart it if that was made since`,
     );
-  if (options.onlyLooks && !config.database.url && !hasDatabase(config.dataDir))
+  if (options.mustExist && !config.database.url && !hasDatabase(config.dataDir))
     throw new InputError("data_dir.empty", `DATA_DIR: there is no database in ${config.dataDir}`);
   const runtime = await startRuntime(config, launch, log, options);
   try {

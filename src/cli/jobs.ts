@@ -23,7 +23,7 @@ export async function jobs(
   log: Log,
 ): Promise<number> {
   // Only a retry needs workers in this process; looking must not start work.
-  const api = await openApi(config, launch, log, { workers: options.retry, onlyLooks: true });
+  const api = await openApi(config, launch, log, { workers: options.retry, mustExist: true });
   try {
     if (!jobId) {
       const page = await api.call<{ jobs: (JobAnswer & { job_type: string })[] }>(

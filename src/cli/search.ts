@@ -16,7 +16,7 @@ export async function searchCommand(
   launch: Launch,
   log: Log,
 ): Promise<number> {
-  const api = await openApi(config, launch, log, { workers: false, onlyLooks: true });
+  const api = await openApi(config, launch, log, { workers: false, mustExist: true });
   try {
     const { hits } = await api.call<{ hits: Hit[] }>("POST", "/v1/search", {
       tenant_id: api.tenantId,

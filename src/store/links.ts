@@ -71,7 +71,10 @@ async function resolveLinksFrom(
   if (edges.length > 0) await insertEdges(sql, tenantId, edges);
 }
 
-/** Of links and to documents that are still there, and held until the edge refers to them; what is locked is being replaced. */
+/**
+ * Of links and to documents that are still there, and held until the edge refers to them; what is locked is being replaced.
+ * In the order of `resolveLinksTo`: another batch may be making some of the same edges, and waits for those it meets.
+ */
 async function insertEdges(
   sql: Sql | TransactionSql,
   tenantId: string,
